@@ -1,0 +1,162 @@
+/**
+ * The contract of the durable store of rooms. Every engine implements it and
+ * passes the tests of message-log.contract.ts.
+ *
+ * A stored payload is a chat.v1.Message in wire form without the fields that
+ * only the append decides (id and sequence). Protobuf merges by concatenation,
+ * so a reader completes it by appending those fields.
+ *
+ * Sequences are numbers: every engine counts well below 2^53.
+ */
+export interface MessageLog {
+  /** The identity of this log: sequences of two epochs do not compare. */
+  readonly epoch: string;
+
+  /**
+   * Appends the records in order, all of them or none, and resolves when they
+   * are durable. Calls made while one runs are committed together. Results
+   * stand in the order of the records.
+   *
+   * A record whose idempotency key was used by the same user in the same room
+   * within the window is not appended: its result is the first one's, marked as
+   * a duplicate.
+   *
+   * @throws MessageLogError with code "full", "unavailable" or "overloaded".
+   */
+  append(records: readonly AppendRecord[]): Promise<AppendResult[]>;
+
+  /**
+   * Calls back with every message committed from now on, whoever appended it:
+   * once each and in the order of its room. A call to `append` resolves after
+   * the callback has had its messages. Returns a function that stops it.
+   */
+  follow(onCommitted: (messages: readonly CommittedMessage[]) => void): () => void;
+
+  /**
+   * Reads the messages after a sequence, oldest first.
+   *
+   * @throws MessageLogError with code "out-of-range" when the log does not hold
+   * everything after it, or does not reach that far.
+   */
+  readAfter(room: string, sequence: number, limit: PageLimit): Promise<Page>;
+
+  /**
+   * Reads the messages just before a sequence, the one it names excluded;
+   * oldest first. Messages that retention removed are not missed.
+   */
+  readBefore(room: string, sequence: number, limit: PageLimit): Promise<Page>;
+
+  /** The extent of a room; zeros for a room that was never appended to. */
+  extent(room: string): Promise<RoomExtent>;
+
+  /** The rooms after a name, in code point order of their names. */
+  rooms(afterName: string, limit: number): Promise<NamedRoomExtent[]>;
+
+  /** Resolves when everything appended so far is durable and the store is closed. */
+  close(): Promise<void>;
+}
+
+/** A message to append. */
+export interface AppendRecord {
+  readonly room: string;
+  readonly user: string;
+  /** Empty for none. */
+  readonly idempotencyKey: string;
+  /** When the server took the message, in milliseconds since the Unix epoch. */
+  readonly receivedAtMs: number;
+  readonly payload: Uint8Array;
+}
+
+/** What became of a record. */
+export interface AppendResult {
+  /** The place in the room: strictly increasing, not necessarily dense. */
+  readonly sequence: number;
+  /** Counts all messages of the log: unique within the epoch. */
+  readonly number: number;
+  /** When the server took the message; a duplicate has the first one's time. */
+  readonly receivedAtMs: number;
+  readonly duplicate: boolean;
+}
+
+/** A message as the log keeps it. */
+export interface StoredMessage {
+  readonly sequence: number;
+  readonly number: number;
+  readonly payload: Uint8Array;
+}
+
+/** A message that has just become durable. */
+export interface CommittedMessage extends StoredMessage {
+  readonly room: string;
+}
+
+/** Bounds of a page: whichever is reached first ends it, but it holds at least one message. */
+export interface PageLimit {
+  readonly messages: number;
+  readonly bytes: number;
+}
+
+/** Some messages of a room, oldest first. */
+export interface Page {
+  readonly messages: readonly StoredMessage[];
+  /** Whether the log holds more in the direction of the page. */
+  readonly hasMore: boolean;
+  /** The extent of the room as of this read. */
+  readonly extent: RoomExtent;
+}
+
+/** What the log holds of a room. */
+export interface RoomExtent {
+  /** The sequence of the newest message; 0 for none. */
+  readonly head: number;
+  /** The sequence after which the log holds everything. */
+  readonly oldest: number;
+  /** How many messages it holds. */
+  readonly messageCount: number;
+}
+
+/** A room and what the log holds of it. */
+export interface NamedRoomExtent extends RoomExtent {
+  readonly name: string;
+}
+
+/**
+ * - out-of-range: the log does not hold everything after the sequence asked for;
+ *   final, `extent` tells what it holds.
+ * - full: there is no space left; can be retried once there is.
+ * - overloaded: too much waits to be written; can be retried.
+ * - unavailable: the store cannot be read or written; can be retried.
+ */
+export type MessageLogErrorCode = "out-of-range" | "full" | "overloaded" | "unavailable";
+
+/** What a message log throws. Nothing of a failed append is stored. */
+export class MessageLogError extends Error {
+  override readonly name = "MessageLogError";
+  readonly code: MessageLogErrorCode;
+  /** Set with "out-of-range". */
+  readonly extent: RoomExtent | undefined;
+
+  constructor(
+    code: MessageLogErrorCode,
+    message: string,
+    options?: { extent?: RoomExtent; cause?: unknown },
+  ) {
+    super(message, { cause: options?.cause });
+    this.code = code;
+    this.extent = options?.extent;
+  }
+
+  /** Whether the same call may succeed later. */
+  get retryable(): boolean {
+    return this.code !== "out-of-range";
+  }
+
+  static outOfRange(room: string, sequence: number, extent: RoomExtent): MessageLogError {
+    return new MessageLogError(
+      "out-of-range",
+      `the log of room "${room}" holds sequences ${extent.oldest + 1} to ${extent.head}: ` +
+        `it cannot be read after ${sequence}`,
+      { extent },
+    );
+  }
+}
