@@ -1,0 +1,162 @@
+import type { MessageInitShape } from "@bufbuild/protobuf";
+import { createClient, type Transport } from "@connectrpc/connect";
+import {
+  ChatService,
+  type ListMessagesResponse,
+  type ListRoomsResponse,
+  type Message,
+  type MessageSchema,
+  type Metric,
+  type Room,
+} from "@parley/proto/chat/v1";
+import { callOptions, noDeadlineMs } from "./call-options.ts";
+import { type ChatClientOptions, resolveOptions } from "./chat-client-options.ts";
+import {
+  type HistoryRequest,
+  history,
+  type ListMessagesRequest,
+  type ListRoomsRequest,
+  listMessages,
+  rooms,
+} from "./pages.ts";
+import { ResumingSubscription } from "./resuming-subscription.ts";
+import { type OutgoingMessage, type SendResult, sendMessage } from "./send.ts";
+import { readServerStream } from "./server-stream.ts";
+import type { SubscribeOptions, SubscribeRequest, Subscription } from "./subscription.ts";
+import {
+  type UploadMessage,
+  type UploadOptions,
+  type UploadResult,
+  uploadMessages,
+} from "./upload.ts";
+
+/** Options that every method takes. */
+export interface AbortOptions {
+  /**
+   * Cancels the call at once. What returns a promise rejects with a
+   * `ConnectError` of code `Canceled`, and so does an iteration of pages, which
+   * would otherwise look complete. An iteration of a stream, which has no end of
+   * its own, ends quietly.
+   */
+  signal?: AbortSignal | undefined;
+}
+
+/** What to measure. */
+export interface MetricsRequest {
+  /** Sent back as the label "instance". Default: the server's own instance id. */
+  instanceId?: string | undefined;
+  /** How often to measure, in whole seconds. 1 to 3,600; default 1. */
+  intervalSeconds?: number | undefined;
+}
+
+/** A message for `ChatClient.chat`: of type CHAT, JOIN or LEAVE. */
+export type ChatMessage = MessageInitShape<typeof MessageSchema>;
+
+/**
+ * A client of a Parley server.
+ *
+ * Every failure of a call is a `ConnectError`; its code and details are those of
+ * the contract (`chat.v1.ChatService`).
+ */
+export interface ChatClient {
+  /**
+   * Sends one message. When this resolves, the message is on the server's disk,
+   * once, however many tries it took.
+   *
+   * Tries again, with the same idempotency key, after a failed connection, a
+   * missed deadline, `Unavailable`, and a `ResourceExhausted` that says when to
+   * come back, for `retryForMs` in all. Rejects with the last try's error: when
+   * that is one of these, the message may have been stored; sending it again
+   * with an idempotency key of your own stores it once.
+   */
+  send(message: OutgoingMessage, options?: AbortOptions): Promise<SendResult>;
+
+  /**
+   * Sends all messages over one stream, in order. When this resolves, all of
+   * them are on the server's disk. The iterable is read no faster than the
+   * server stores: at most a few messages ahead, by flow control.
+   *
+   * Is not tried again, for the iterable is consumed. Rejects with an
+   * `UploadError`, which tells how many messages were sent, or with what the
+   * iterable itself threw. The iterable's `return()` is called, not awaited,
+   * when the upload ends before it does. A message without an idempotency key
+   * is given `<random upload id>-<index>`.
+   *
+   * Needs a transport that can stream a request; `fetch` in browsers cannot.
+   */
+  upload(
+    messages: Iterable<UploadMessage> | AsyncIterable<UploadMessage>,
+    options?: UploadOptions,
+  ): Promise<UploadResult>;
+
+  /**
+   * Reads a room from a position, or from now on, over as many connections as it
+   * takes: every message once and in order. See `Subscription`.
+   */
+  subscribe(request: SubscribeRequest, options?: SubscribeOptions): Subscription;
+
+  /**
+   * Returns one page of a room's history, oldest message first.
+   *
+   * Rejects with a `PositionOutOfRangeError` when the log does not hold what
+   * follows the position.
+   */
+  listMessages(request: ListMessagesRequest, options?: AbortOptions): Promise<ListMessagesResponse>;
+
+  /**
+   * Iterates a room's history from a position to the newest message, oldest
+   * first, one page in memory at a time. Throws as `listMessages` rejects.
+   */
+  history(request: HistoryRequest, options?: AbortOptions): AsyncIterable<Message>;
+
+  /** Returns one page of the rooms, by name. */
+  listRooms(request?: ListRoomsRequest, options?: AbortOptions): Promise<ListRoomsResponse>;
+
+  /** Iterates all rooms, by name, one page in memory at a time. */
+  rooms(request?: Pick<ListRoomsRequest, "pageSize">, options?: AbortOptions): AsyncIterable<Room>;
+
+  /** Iterates what the server measures of itself. Is not tried again when the stream breaks. */
+  streamMetrics(request?: MetricsRequest, options?: AbortOptions): AsyncIterable<Metric>;
+
+  /**
+   * Chats over one stream that can hold many rooms, as the contract describes.
+   * Neither reconnects nor resumes. The stream is cancelled when the consumer
+   * breaks out.
+   *
+   * Needs a transport that is full-duplex; `fetch` in browsers is not.
+   */
+  chat(messages: AsyncIterable<ChatMessage>, options?: AbortOptions): AsyncIterable<Message>;
+}
+
+/**
+ * Makes a client on a Connect transport of any kind. What concerns every call,
+ * such as an authorization header, is an interceptor of that transport.
+ *
+ * Throws a RangeError for an option that makes no sense.
+ */
+export function createChatClient(transport: Transport, options?: ChatClientOptions): ChatClient {
+  const client = createClient(ChatService, transport);
+  const resolved = resolveOptions(options);
+  const { timeoutMs } = resolved;
+  return {
+    send: (message, { signal } = {}) => sendMessage(client, resolved, message, signal),
+    upload: (messages, uploadOptions = {}) => uploadMessages(client, messages, uploadOptions),
+    subscribe: (request, subscribeOptions = {}) =>
+      new ResumingSubscription(client, resolved, request, subscribeOptions),
+    listMessages: (request, { signal } = {}) =>
+      listMessages(client, request, callOptions(signal, timeoutMs)),
+    history: (request, { signal } = {}) => history(client, request, callOptions(signal, timeoutMs)),
+    listRooms: ({ pageSize = 0, pageToken = "" } = {}, { signal } = {}) =>
+      client.listRooms({ pageSize, pageToken }, callOptions(signal, timeoutMs)),
+    rooms: (request = {}, { signal } = {}) =>
+      rooms(client, request, callOptions(signal, timeoutMs)),
+    streamMetrics: ({ instanceId = "", intervalSeconds = 0 } = {}, { signal } = {}) =>
+      readServerStream(
+        (inner) =>
+          client.streamMetrics({ instanceId, intervalSeconds }, callOptions(inner, noDeadlineMs)),
+        signal,
+      ),
+    chat: (messages, { signal } = {}) =>
+      readServerStream((inner) => client.chat(messages, callOptions(inner, noDeadlineMs)), signal),
+  };
+}

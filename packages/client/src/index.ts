@@ -1,0 +1,27 @@
+export {
+  type ListMessagesResponse,
+  type ListRoomsResponse,
+  type Message,
+  MessageType,
+  type Metric,
+  type Room,
+} from "@parley/proto/chat/v1";
+export {
+  type AbortOptions,
+  type ChatClient,
+  type ChatMessage,
+  createChatClient,
+  type MetricsRequest,
+} from "./chat-client.ts";
+export type { BackoffOptions, ChatClientOptions } from "./chat-client-options.ts";
+export { PositionOutOfRangeError, UploadError } from "./errors.ts";
+export type { HistoryRequest, ListMessagesRequest, ListRoomsRequest } from "./pages.ts";
+export { oldestKept, type Position } from "./position.ts";
+export type { OutgoingMessage, SendResult } from "./send.ts";
+export type {
+  SubscribeOptions,
+  SubscribeRequest,
+  Subscription,
+  SubscriptionState,
+} from "./subscription.ts";
+export type { UploadMessage, UploadOptions, UploadResult } from "./upload.ts";

@@ -1,0 +1,198 @@
+import type { Client, ConnectError } from "@connectrpc/connect";
+import { type ChatService, type Message, MessageType } from "@parley/proto/chat/v1";
+import { type Backoff, createBackoff } from "./backoff.ts";
+import type { ResolvedOptions } from "./chat-client-options.ts";
+import { type Cursor, createCursor } from "./cursor.ts";
+import { delay } from "./delay.ts";
+import { clientError } from "./errors.ts";
+import { isRetryable } from "./is-retryable.ts";
+import { type MessageStream, openMessageStream } from "./message-stream.ts";
+import type { Position } from "./position.ts";
+import type {
+  SubscribeOptions,
+  SubscribeRequest,
+  Subscription,
+  SubscriptionState,
+} from "./subscription.ts";
+
+/** A subscription that goes on, on a new stream, wherever the last one broke. */
+export class ResumingSubscription implements Subscription {
+  readonly #client: Client<typeof ChatService>;
+  readonly #options: ResolvedOptions;
+  readonly #request: SubscribeRequest;
+  readonly #signal: AbortSignal | undefined;
+  readonly #onStateChange: SubscribeOptions["onStateChange"];
+  readonly #stop = new AbortController();
+  readonly #backoff: Backoff;
+  readonly #cursor: Cursor;
+  #state: SubscriptionState = { name: "connecting" };
+  /** The sequence to pass to have caught up, once it is known. */
+  #head: bigint | undefined;
+  #taken = false;
+
+  constructor(
+    client: Client<typeof ChatService>,
+    options: ResolvedOptions,
+    request: SubscribeRequest,
+    { signal, onStateChange }: SubscribeOptions,
+  ) {
+    this.#client = client;
+    this.#options = options;
+    this.#request = request;
+    this.#signal = signal;
+    this.#onStateChange = onStateChange;
+    this.#backoff = createBackoff(options.backoff);
+    this.#cursor = createCursor(request.after, request.presence ?? false);
+  }
+
+  get state(): SubscriptionState {
+    return this.#state;
+  }
+
+  get position(): Position | undefined {
+    return this.#cursor.position;
+  }
+
+  [Symbol.asyncIterator](): AsyncIterator<Message, undefined, undefined> {
+    if (this.#taken) {
+      throw new TypeError("a subscription can be iterated only once");
+    }
+    this.#taken = true;
+    const messages = this.#read();
+    return {
+      next: () => messages.next(),
+      return: () => {
+        // First, so that a next() that waits for a message does not hold it up.
+        this.#close();
+        return messages.return(undefined);
+      },
+    };
+  }
+
+  async *#read(): AsyncGenerator<Message, undefined, undefined> {
+    const close = () => this.#close();
+    this.#signal?.addEventListener("abort", close);
+    if (this.#signal?.aborted) {
+      close();
+    }
+    try {
+      while (!this.#stop.signal.aborted) {
+        const stream = this.#open();
+        try {
+          this.#welcome(await stream.next(), stream);
+          while (true) {
+            const message = await stream.next();
+            if (this.#accept(message)) {
+              yield message;
+            }
+          }
+        } catch (reason) {
+          await this.#recover(clientError(reason));
+        } finally {
+          this.#stop.signal.removeEventListener("abort", stream.cancel);
+          stream.cancel();
+        }
+      }
+    } finally {
+      this.#signal?.removeEventListener("abort", close);
+      this.#close();
+    }
+  }
+
+  #open(): MessageStream {
+    this.#enter({ name: "connecting" });
+    const after = this.#cursor.position;
+    const request = { ...this.#request, after };
+    const stream = openMessageStream(this.#client, request, this.#options.heartbeatMs);
+    this.#stop.signal.addEventListener("abort", stream.cancel);
+    return stream;
+  }
+
+  #welcome(message: Message, stream: MessageStream): void {
+    const resumed = this.#cursor.position;
+    this.#cursor.welcome(message);
+    if (!resumed) {
+      this.#enter({ name: "live" });
+      return;
+    }
+    this.#enter({ name: "catching-up" });
+    this.#head = undefined;
+    this.#askForHead(stream).then(
+      (head) => {
+        if (!stream.signal.aborted) {
+          this.#head = head;
+          this.#checkCaughtUp(false);
+        }
+      },
+      // The first heartbeat will tell as well, if later.
+      () => {},
+    );
+  }
+
+  async #askForHead(stream: MessageStream): Promise<bigint | undefined> {
+    const after = this.#cursor.position as Position;
+    const { head } = await this.#client.listMessages(
+      // The page after the position: none is read where there is nothing to catch up on.
+      {
+        room: this.#request.room,
+        cursor: { case: "after", value: { epoch: after.epoch, sequence: after.sequence } },
+        pageSize: 1,
+      },
+      { signal: stream.signal, timeoutMs: this.#options.timeoutMs },
+    );
+    return head?.sequence;
+  }
+
+  #accept(message: Message): boolean {
+    // The stream did more than open: the next failure is the first of its kind.
+    this.#backoff.reset();
+    const isForReader = this.#cursor.accept(message);
+    const isHeartbeat = message.type === MessageType.SYSTEM && message.id === "heartbeat";
+    this.#checkCaughtUp(isHeartbeat);
+    return isForReader;
+  }
+
+  #checkCaughtUp(nothingElseToSend: boolean): void {
+    if (this.#state.name !== "catching-up") {
+      return;
+    }
+    const { sequence } = this.#cursor.position as Position;
+    if (this.#head === undefined ? nothingElseToSend : sequence >= this.#head) {
+      this.#enter({ name: "live" });
+    }
+  }
+
+  async #recover(error: ConnectError): Promise<void> {
+    const stopped = this.#stop.signal;
+    if (stopped.aborted) {
+      return;
+    }
+    if (!isRetryable(error)) {
+      this.#close(error);
+      throw error;
+    }
+    const waitMs = this.#backoff.next(error);
+    this.#enter({ name: "waiting", retryAtMs: Date.now() + waitMs, error });
+    await delay(waitMs, stopped);
+  }
+
+  #close(error?: ConnectError): void {
+    this.#enter(error ? { name: "closed", error } : { name: "closed" });
+    this.#stop.abort();
+  }
+
+  #enter(state: SubscriptionState): void {
+    if (this.#state.name === "closed") {
+      return;
+    }
+    this.#state = state;
+    try {
+      this.#onStateChange?.(state);
+    } catch (reason) {
+      // As for any event listener: its fault is reported, and not this object's.
+      queueMicrotask(() => {
+        throw reason;
+      });
+    }
+  }
+}

@@ -1,0 +1,75 @@
+import { timestampDate } from "@bufbuild/protobuf/wkt";
+import { type Client, Code, ConnectError } from "@connectrpc/connect";
+import type { ChatService } from "@parley/proto/chat/v1";
+import { createBackoff } from "./backoff.ts";
+import { callOptions } from "./call-options.ts";
+import type { ResolvedOptions } from "./chat-client-options.ts";
+import { delay } from "./delay.ts";
+import { randomKey } from "./idempotency-key.ts";
+import { isRetryable } from "./is-retryable.ts";
+
+/** A message to send. */
+export interface OutgoingMessage {
+  /** The room to append to. 1 to 128 characters. */
+  room: string;
+  /** Who sends the message. 1 to 128 characters. */
+  user: string;
+  /** The text. At least one character, at most 10 MiB less 4 KiB. */
+  content: string;
+  /**
+   * At most 128 characters. The server stores a message of the same key, user
+   * and room only once. Default: a random one.
+   */
+  idempotencyKey?: string | undefined;
+}
+
+/** A message that is on the server's disk. */
+export interface SendResult {
+  /** The id that the server gave the message. */
+  messageId: string;
+  /** The message's sequence in its room. */
+  sequence: bigint;
+  /** When the server took the message. */
+  timestamp: Date;
+}
+
+/** Sends one message, trying again until it is stored, refused or out of time. */
+export async function sendMessage(
+  client: Client<typeof ChatService>,
+  options: ResolvedOptions,
+  message: OutgoingMessage,
+  signal: AbortSignal | undefined,
+): Promise<SendResult> {
+  const request = {
+    room: message.room,
+    user: message.user,
+    content: message.content,
+    idempotencyKey: message.idempotencyKey || randomKey(),
+  };
+  const backoff = createBackoff(options.backoff);
+  const giveUpAtMs = performance.now() + options.retryForMs;
+  let timeoutMs = options.timeoutMs;
+  for (;;) {
+    try {
+      const stored = await client.sendMessage(request, callOptions(signal, timeoutMs));
+      return {
+        messageId: stored.messageId,
+        sequence: stored.sequence,
+        timestamp: stored.timestamp ? timestampDate(stored.timestamp) : new Date(),
+      };
+    } catch (reason) {
+      const error = ConnectError.from(reason);
+      const waitMs = backoff.next(error);
+      const remainingMs = giveUpAtMs - performance.now() - waitMs;
+      // Not to wait for a try that there will be no time for.
+      if (signal?.aborted || remainingMs <= 0 || !isRetryable(error)) {
+        throw error;
+      }
+      await delay(waitMs, signal);
+      if (signal?.aborted) {
+        throw ConnectError.from(signal.reason, Code.Canceled);
+      }
+      timeoutMs = Math.min(options.timeoutMs, remainingMs);
+    }
+  }
+}
