@@ -11,9 +11,10 @@ export interface ChatClientOptions {
   /** How long to wait between tries. */
   backoff?: BackoffOptions | undefined;
   /**
-   * How long `send` goes on trying. Must be shorter than the time for which the
-   * server remembers an idempotency key (2 minutes unless configured): beyond it
-   * a repeated message would be stored twice. Default 30,000.
+   * How long `send` goes on starting new tries; 0 for a single one. Must stay
+   * below the time for which the server remembers an idempotency key (2 minutes
+   * unless configured): beyond it a repeated message would be stored twice.
+   * Default 30,000.
    */
   retryForMs?: number | undefined;
 }

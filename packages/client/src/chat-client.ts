@@ -1,15 +1,14 @@
-import type { MessageInitShape } from "@bufbuild/protobuf";
 import { createClient, type Transport } from "@connectrpc/connect";
 import {
   ChatService,
   type ListMessagesResponse,
   type ListRoomsResponse,
   type Message,
-  type MessageSchema,
   type Metric,
   type Room,
 } from "@parley/proto/chat/v1";
 import { callOptions, noDeadlineMs } from "./call-options.ts";
+import { type ChatMessage, chat } from "./chat.ts";
 import { type ChatClientOptions, resolveOptions } from "./chat-client-options.ts";
 import {
   type HistoryRequest,
@@ -48,9 +47,6 @@ export interface MetricsRequest {
   /** How often to measure, in whole seconds. 1 to 3,600; default 1. */
   intervalSeconds?: number | undefined;
 }
-
-/** A message for `ChatClient.chat`: of type CHAT, JOIN or LEAVE. */
-export type ChatMessage = MessageInitShape<typeof MessageSchema>;
 
 /**
  * A client of a Parley server.
@@ -120,12 +116,15 @@ export interface ChatClient {
 
   /**
    * Chats over one stream that can hold many rooms, as the contract describes.
-   * Neither reconnects nor resumes. The stream is cancelled when the consumer
-   * breaks out.
+   * Neither reconnects nor resumes. When the consumer breaks out the stream is
+   * cancelled; whenever it ends, the `return()` of `messages` is called.
    *
    * Needs a transport that is full-duplex; `fetch` in browsers is not.
    */
-  chat(messages: AsyncIterable<ChatMessage>, options?: AbortOptions): AsyncIterable<Message>;
+  chat(
+    messages: Iterable<ChatMessage> | AsyncIterable<ChatMessage>,
+    options?: AbortOptions,
+  ): AsyncIterable<Message>;
 }
 
 /**
@@ -156,7 +155,6 @@ export function createChatClient(transport: Transport, options?: ChatClientOptio
           client.streamMetrics({ instanceId, intervalSeconds }, callOptions(inner, noDeadlineMs)),
         signal,
       ),
-    chat: (messages, { signal } = {}) =>
-      readServerStream((inner) => client.chat(messages, callOptions(inner, noDeadlineMs)), signal),
+    chat: (messages, { signal } = {}) => chat(client, messages, signal),
   };
 }

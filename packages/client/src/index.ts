@@ -6,10 +6,10 @@ export {
   type Metric,
   type Room,
 } from "@parley/proto/chat/v1";
+export type { ChatMessage } from "./chat.ts";
 export {
   type AbortOptions,
   type ChatClient,
-  type ChatMessage,
   createChatClient,
   type MetricsRequest,
 } from "./chat-client.ts";

@@ -82,9 +82,12 @@ export class ResumingSubscription implements Subscription {
           this.#welcome(await stream.next(), stream);
           while (true) {
             const message = await stream.next();
-            if (this.#accept(message)) {
+            // The stream did more than open: the next failure is the first of its kind.
+            this.#backoff.reset();
+            if (this.#cursor.accept(message)) {
               yield message;
             }
+            this.#checkCaughtUp(isHeartbeat(message));
           }
         } catch (reason) {
           await this.#recover(clientError(reason));
@@ -104,7 +107,11 @@ export class ResumingSubscription implements Subscription {
     const after = this.#cursor.position;
     const request = { ...this.#request, after };
     const stream = openMessageStream(this.#client, request, this.#options.heartbeatMs);
-    this.#stop.signal.addEventListener("abort", stream.cancel);
+    const stopped = this.#stop.signal;
+    stopped.addEventListener("abort", stream.cancel);
+    if (stopped.aborted) {
+      stream.cancel();
+    }
     return stream;
   }
 
@@ -143,21 +150,12 @@ export class ResumingSubscription implements Subscription {
     return head?.sequence;
   }
 
-  #accept(message: Message): boolean {
-    // The stream did more than open: the next failure is the first of its kind.
-    this.#backoff.reset();
-    const isForReader = this.#cursor.accept(message);
-    const isHeartbeat = message.type === MessageType.SYSTEM && message.id === "heartbeat";
-    this.#checkCaughtUp(isHeartbeat);
-    return isForReader;
-  }
-
   #checkCaughtUp(nothingElseToSend: boolean): void {
     if (this.#state.name !== "catching-up") {
       return;
     }
     const { sequence } = this.#cursor.position as Position;
-    if (this.#head === undefined ? nothingElseToSend : sequence >= this.#head) {
+    if (nothingElseToSend || (this.#head !== undefined && sequence >= this.#head)) {
       this.#enter({ name: "live" });
     }
   }
@@ -195,4 +193,8 @@ export class ResumingSubscription implements Subscription {
       });
     }
   }
+}
+
+function isHeartbeat(message: Message): boolean {
+  return message.type === MessageType.SYSTEM && message.id === "heartbeat";
 }

@@ -48,10 +48,9 @@ export async function sendMessage(
   };
   const backoff = createBackoff(options.backoff);
   const giveUpAtMs = performance.now() + options.retryForMs;
-  let timeoutMs = options.timeoutMs;
   for (;;) {
     try {
-      const stored = await client.sendMessage(request, callOptions(signal, timeoutMs));
+      const stored = await client.sendMessage(request, callOptions(signal, options.timeoutMs));
       return {
         messageId: stored.messageId,
         sequence: stored.sequence,
@@ -60,16 +59,14 @@ export async function sendMessage(
     } catch (reason) {
       const error = ConnectError.from(reason);
       const waitMs = backoff.next(error);
-      const remainingMs = giveUpAtMs - performance.now() - waitMs;
       // Not to wait for a try that there will be no time for.
-      if (signal?.aborted || remainingMs <= 0 || !isRetryable(error)) {
+      if (signal?.aborted || performance.now() + waitMs > giveUpAtMs || !isRetryable(error)) {
         throw error;
       }
       await delay(waitMs, signal);
       if (signal?.aborted) {
         throw ConnectError.from(signal.reason, Code.Canceled);
       }
-      timeoutMs = Math.min(options.timeoutMs, remainingMs);
     }
   }
 }

@@ -5,6 +5,7 @@ import type { ChatService, MessageSchema } from "@parley/proto/chat/v1";
 import { callOptions, noDeadlineMs } from "./call-options.ts";
 import { UploadError } from "./errors.ts";
 import { randomKey } from "./idempotency-key.ts";
+import { createRequestSource } from "./request-source.ts";
 import type { OutgoingMessage } from "./send.ts";
 
 /** A message to upload. */
@@ -35,7 +36,12 @@ export async function uploadMessages(
   messages: Iterable<UploadMessage> | AsyncIterable<UploadMessage>,
   options: UploadOptions,
 ): Promise<UploadResult> {
-  const source = createSource(messages, options.onProgress);
+  const uploadId = randomKey();
+  const source = createRequestSource(
+    messages,
+    (message, index) => toMessage(message, `${uploadId}-${index}`),
+    options.onProgress,
+  );
   try {
     const { messageCount, duplicateCount } = await client.uploadMessages(
       source,
@@ -52,81 +58,7 @@ export async function uploadMessages(
   }
 }
 
-type MessageInit = MessageInitShape<typeof MessageSchema>;
-
-interface Source extends AsyncIterable<MessageInit> {
-  readonly sent: number;
-  /** What the caller's own code threw, as it threw it. */
-  readonly failure: { readonly reason: unknown } | undefined;
-  close(): void;
-}
-
-// Written out, not an async generator: a generator that waits for its source
-// cannot be told to stop.
-function createSource(
-  messages: Iterable<UploadMessage> | AsyncIterable<UploadMessage>,
-  onProgress: UploadOptions["onProgress"],
-): Source {
-  const iterator = iterate(messages);
-  const uploadId = randomKey();
-  let taken = 0;
-  let sent = 0;
-  let ended = false;
-  let failure: { reason: unknown } | undefined;
-
-  async function next(): Promise<IteratorResult<MessageInit, undefined>> {
-    try {
-      // Being asked for the next message means that the last one was taken.
-      if (sent < taken) {
-        sent = taken;
-        onProgress?.(sent);
-      }
-      if (ended) {
-        return { done: true, value: undefined };
-      }
-      const result = await iterator.next();
-      if (result.done) {
-        ended = true;
-        return { done: true, value: undefined };
-      }
-      return { done: false, value: toMessage(result.value, `${uploadId}-${taken++}`) };
-    } catch (reason) {
-      failure = { reason };
-      throw reason;
-    }
-  }
-
-  function close(): void {
-    if (!ended) {
-      ended = true;
-      // Not awaited: an iterator that waits for its own source may never answer.
-      void Promise.resolve(iterator.return?.()).catch(() => {});
-    }
-  }
-
-  return {
-    get sent() {
-      return sent;
-    },
-    get failure() {
-      return failure;
-    },
-    close,
-    [Symbol.asyncIterator]: () => ({
-      next,
-      async return() {
-        close();
-        return { done: true, value: undefined };
-      },
-    }),
-  };
-}
-
-function iterate<T>(items: Iterable<T> | AsyncIterable<T>): AsyncIterator<T> | Iterator<T> {
-  return Symbol.asyncIterator in items ? items[Symbol.asyncIterator]() : items[Symbol.iterator]();
-}
-
-function toMessage(message: UploadMessage, key: string): MessageInit {
+function toMessage(message: UploadMessage, key: string): MessageInitShape<typeof MessageSchema> {
   const { room, user, content, timestamp } = message;
   return {
     room,
