@@ -27,7 +27,7 @@ export function isRetryable(error: ConnectError): boolean {
     // that failed.
     case Code.Internal:
     case Code.Unknown:
-      return error.cause !== undefined || isBrokenStream(error);
+      return isConnectionFailure(error) || isBrokenStream(error);
     case Code.InvalidArgument:
       return isBrokenStream(error);
     default:
@@ -39,6 +39,12 @@ export function isRetryable(error: ConnectError): boolean {
 export function retryDelayMs(error: ConnectError): number | undefined {
   const delay = error.findDetails(RetryInfoSchema)[0]?.retryDelay;
   return delay && Math.max(0, durationMs(delay));
+}
+
+// What the network layer threw is the cause of the error; an error that the
+// server sent has none. Connect's JSON codec leaves a cause, too.
+function isConnectionFailure(error: ConnectError): boolean {
+  return error.cause !== undefined && !/^cannot (en|de)code /.test(error.rawMessage);
 }
 
 // A response that stops in the middle comes out of Connect's protocols as one of
