@@ -148,6 +148,8 @@ export function createListener(options: ListenerOptions = {}): Listener {
     const serve = (socket: Socket, protocol: WireProtocol) => {
       peeking.delete(socket);
       if (protocol === "http/2") {
+        // Else a session whose client closed its side would stay.
+        socket.allowHalfOpen = false;
         http2Server.emit("connection", socket);
       } else {
         http1Sockets.set(socket, 0);
@@ -213,21 +215,23 @@ export function createListener(options: ListenerOptions = {}): Listener {
   }
 
   function close({ timeoutMs = closeTimeoutMs }: { readonly timeoutMs?: number } = {}) {
-    closed ??= new Promise<void>((resolve) => {
-      if (server === undefined) {
-        resolve();
-        return;
-      }
-      // With an error when the server does not listen: there is nothing to wait for then.
-      NetServer.prototype.close.call(server, () => {
-        http1?.close();
-        resolve();
-      });
-    });
+    closed ??= stopAccepting();
     closeIdleConnections();
     closeSessions();
     const timer = setTimeout(destroyConnections, timeoutMs);
     return closed.finally(() => clearTimeout(timer));
+  }
+
+  async function stopAccepting() {
+    if (server !== undefined) {
+      // Called back with an error when the server does not listen: nothing to wait for then.
+      const stopped = Promise.withResolvers<void>();
+      NetServer.prototype.close.call(server, () => stopped.resolve());
+      await stopped.promise;
+      // The server counts a connection as gone a little before its socket has closed.
+      await Promise.all(Array.from(sockets, closeOf));
+      http1?.close();
+    }
   }
 
   return {
@@ -313,6 +317,12 @@ function createHttp2(options: ListenerOptions): Http2Server {
   });
   server.on("session", (session) => session.setLocalWindowSize(sessionWindowBytes));
   return server;
+}
+
+function closeOf(socket: Socket): Promise<void> {
+  return new Promise((resolve) => {
+    socket.once("close", () => resolve());
+  });
 }
 
 function fromAlpn(protocol: string | false | null): WireProtocol {

@@ -1,0 +1,82 @@
+import type { Http2Server } from "node:http2";
+import type { AddressInfo } from "node:net";
+import type { TestContext } from "node:test";
+import type { ConnectRouter, Interceptor, ServiceImpl } from "@connectrpc/connect";
+import { fastifyConnectPlugin } from "@connectrpc/connect-fastify";
+import { type FastifyHttp2Options, type FastifyInstance, fastify } from "fastify";
+import { EchoService } from "../gen/testing/v1/echo_pb.ts";
+import { createListener, type Listener, type ListenerOptions } from "../listener.ts";
+
+export type EchoImplementation = Partial<ServiceImpl<typeof EchoService>>;
+
+export interface EchoServerOptions {
+  readonly listen?: ListenerOptions;
+  readonly listener?: Listener;
+  /** In place of the handlers that echo. */
+  readonly handlers?: EchoImplementation;
+  readonly interceptors?: Interceptor[];
+  readonly routes?: (router: ConnectRouter) => void;
+  readonly fastify?: Partial<FastifyHttp2Options<Http2Server>>;
+  readonly configure?: (app: FastifyInstance<Http2Server>) => void;
+}
+
+export interface EchoServer {
+  readonly app: FastifyInstance<Http2Server>;
+  readonly listener: Listener;
+  readonly port: number;
+  readonly url: string;
+}
+
+const echo: EchoImplementation = {
+  unary: ({ text }) => ({ text }),
+  async *serverStream({ text, repeat }) {
+    for (let index = 0; index < repeat; index++) {
+      yield { text };
+    }
+  },
+  async clientStream(requests) {
+    let text = "";
+    for await (const request of requests) {
+      text += request.text;
+    }
+    return { text };
+  },
+  async *bidiStream(requests) {
+    for await (const { text } of requests) {
+      yield { text };
+    }
+  },
+};
+
+/** An echo service behind a listener on loopback, gone when the test ends. */
+export async function startEchoServer(
+  t: Pick<TestContext, "after">,
+  options: EchoServerOptions = {},
+): Promise<EchoServer> {
+  const listener = options.listener ?? createListener(options.listen);
+  const app = fastify({
+    ...options.fastify,
+    http2: true,
+    serverFactory: listener.serverFactory,
+  }) as unknown as FastifyInstance<Http2Server>;
+  options.configure?.(app);
+  await app.register(fastifyConnectPlugin, {
+    interceptors: options.interceptors ?? [],
+    routes(router) {
+      router.service(EchoService, { ...echo, ...options.handlers });
+      options.routes?.(router);
+    },
+  });
+  await app.listen({ host: "127.0.0.1", port: 0 });
+  t.after(async () => {
+    await listener.close({ timeoutMs: 0 });
+    await app.close();
+  });
+  const { port } = app.server.address() as AddressInfo;
+  return {
+    app,
+    listener,
+    port,
+    url: `${options.listen?.tls ? "https" : "http"}://127.0.0.1:${port}`,
+  };
+}
