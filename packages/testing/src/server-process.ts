@@ -36,8 +36,8 @@ export async function startServerProcess(
   const url = await new Promise<string>((resolve, reject) => {
     createInterface(child.stdout).on("line", (line) => {
       output += `${line}\n`;
-      const found = /"url":"([^"]+)"/.exec(line)?.[1];
-      if (found && line.includes('"msg":"listening"')) {
+      const found = /"msg":"Server listening at ([^"]+)"/.exec(line)?.[1];
+      if (found) {
         resolve(found);
       }
     });

@@ -1,0 +1,72 @@
+import type { AppendRecord, AppendResult, MessageLog } from "./message-log.ts";
+
+/** How much is gathered while an append runs before the sender has to wait. */
+const maxGatheredRecords = 1_024;
+const maxGatheredBytes = 1024 * 1024;
+
+/**
+ * Appends the records of one stream in order, one append at a time: what comes
+ * while it runs is gathered for the next. So a lone message is not held back,
+ * and a fast sender shares commits and is slowed to the speed of the disk.
+ */
+export class AppendPipeline<Item> {
+  readonly #log: MessageLog;
+  readonly #onAppended: (item: Item, result: AppendResult) => void;
+  #records: AppendRecord[] = [];
+  #items: Item[] = [];
+  #bytes = 0;
+  #running: Promise<void> | undefined;
+  #error: unknown;
+
+  /** Calls back for each item once its record is durable, in order. */
+  constructor(log: MessageLog, onAppended: (item: Item, result: AppendResult) => void) {
+    this.#log = log;
+    this.#onAppended = onAppended;
+  }
+
+  /**
+   * Takes a record. Resolves when it may be given the next one.
+   *
+   * @throws what an earlier append threw; nothing is appended after that.
+   */
+  async push(record: AppendRecord, item: Item): Promise<void> {
+    this.#records.push(record);
+    this.#items.push(item);
+    this.#bytes += record.payload.byteLength;
+    this.#running ??= this.#run();
+    if (this.#records.length >= maxGatheredRecords || this.#bytes >= maxGatheredBytes) {
+      await this.#running;
+    }
+    this.#throwIfFailed();
+  }
+
+  /** Resolves when everything taken is durable, and throws what an append threw. */
+  async flush(): Promise<void> {
+    await this.#running;
+    this.#throwIfFailed();
+  }
+
+  async #run(): Promise<void> {
+    while (this.#records.length > 0 && this.#error === undefined) {
+      const [records, items] = [this.#records, this.#items];
+      this.#records = [];
+      this.#items = [];
+      this.#bytes = 0;
+      try {
+        const results = await this.#log.append(records);
+        items.forEach((item, index) => {
+          this.#onAppended(item, results[index] as AppendResult);
+        });
+      } catch (error) {
+        this.#error = error;
+      }
+    }
+    this.#running = undefined;
+  }
+
+  #throwIfFailed(): void {
+    if (this.#error !== undefined) {
+      throw this.#error;
+    }
+  }
+}

@@ -1,0 +1,120 @@
+import type { MessageLogError, StoredMessage } from "./message-log.ts";
+import type { CachedPage, PageCache } from "./page-cache.ts";
+import type { PresenceEvent } from "./presence.ts";
+import type { Room } from "./room.ts";
+
+export interface CursorOptions {
+  readonly user: string;
+  /** The sequence to start after. */
+  readonly startAfter: number;
+  /** Whether the user counts as a member of the room while the cursor is open, and is told of others. */
+  readonly presence: boolean;
+  /** Called whenever `next` or `nextPresence` may have something again. */
+  readonly onChange: () => void;
+  /** Called once, when the cursor is closed. */
+  readonly onClose: () => void;
+}
+
+/**
+ * One reader's position in a room. It holds no messages: those after the
+ * position come from the room's tail, or in pages from the log when the tail has
+ * moved on.
+ */
+export class Cursor {
+  readonly room: Room;
+  readonly startedAfter: number;
+  readonly #pages: PageCache;
+  readonly #options: CursorOptions;
+  #position: number;
+  #page: CachedPage | undefined;
+  #loading = false;
+  #error: MessageLogError | undefined;
+  #presenceIndex: number;
+  #closed = false;
+
+  constructor(room: Room, pages: PageCache, options: CursorOptions) {
+    this.room = room;
+    this.#pages = pages;
+    this.#options = options;
+    this.startedAfter = options.startAfter;
+    this.#position = options.startAfter;
+    room.presence.enter(options.user);
+    this.#presenceIndex = room.presence.eventCount;
+    room.addListener(options.onChange);
+  }
+
+  /** The sequence of the last message taken: where to resume. */
+  get position(): number {
+    return this.#position;
+  }
+
+  /**
+   * Takes the next message if one is at hand. When none is, `onChange` is called
+   * as soon as there may be one.
+   *
+   * @throws MessageLogError when the log cannot be read, or no longer holds what
+   * comes next ("out-of-range").
+   */
+  next(): StoredMessage | undefined {
+    if (this.#error) {
+      throw this.#error;
+    }
+    const message = this.#find();
+    if (message) {
+      this.#position = message.sequence;
+    }
+    return message;
+  }
+
+  /** Takes the next presence event; undefined when there is none, or none was asked for. */
+  nextPresence(): PresenceEvent | undefined {
+    if (!this.#options.presence) {
+      return undefined;
+    }
+    const found = this.room.presence.eventAt(this.#presenceIndex);
+    if (found) {
+      this.#presenceIndex = found.next;
+    }
+    return found?.event;
+  }
+
+  /** Lets go of the room. May be called twice. */
+  close(): void {
+    if (!this.#closed) {
+      this.#closed = true;
+      this.room.removeListener(this.#options.onChange);
+      this.room.presence.leave(this.#options.user);
+      this.#options.onClose();
+    }
+  }
+
+  #find(): StoredMessage | undefined {
+    const { tail } = this.room;
+    if (this.#position >= tail.startsAfter) {
+      this.#page = undefined;
+      return tail.after(this.#position);
+    }
+    const message = this.#page?.after(this.#position);
+    if (!message) {
+      this.#load();
+    }
+    return message;
+  }
+
+  async #load(): Promise<void> {
+    if (this.#loading) {
+      return;
+    }
+    this.#loading = true;
+    try {
+      this.#page = this.#pages.load(this.room.name, this.#position);
+      await this.#page.loaded;
+    } catch (error) {
+      this.#error = error as MessageLogError;
+    }
+    this.#loading = false;
+    if (!this.#closed) {
+      this.#options.onChange();
+    }
+  }
+}

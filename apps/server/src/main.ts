@@ -1,0 +1,79 @@
+#!/usr/bin/env node
+import { resolve } from "node:path";
+import pretty from "pino-pretty";
+import { type Config, readConfig } from "./config.ts";
+import { MessageLogError } from "./message-log.ts";
+import { buildServer } from "./server.ts";
+import { openSqliteMessageLog } from "./sqlite-message-log.ts";
+
+async function main(config: Config): Promise<void> {
+  const log = await openSqliteMessageLog({
+    folder: config.data,
+    retentionMs: config.retentionMs,
+    retentionBytes: config.retentionBytes,
+    idempotencyWindowMs: config.idempotencyWindowMs,
+    newEpoch: config.newEpoch,
+    onWarning: (message) => app.log.warn(message),
+    onFailure: (error) => {
+      // What is left cannot serve: a supervisor starts it anew, and the log recovers.
+      app.log.fatal(error);
+      process.exit(1);
+    },
+  });
+  const { app, drain } = buildServer({
+    log,
+    instanceId: config.instanceId,
+    presenceGraceMs: config.presenceGraceMs,
+    tailBytes: config.tailBytes,
+    totalTailBytes: config.totalTailBytes,
+    drainTimeoutMs: config.drainTimeoutMs,
+    tls: config.tls,
+    logger: {
+      level: config.logLevel,
+      ...(process.stdout.isTTY ? { stream: pretty({ ignore: "pid,hostname" }) } : {}),
+    },
+  });
+  // Connect's plugin reports what it cannot tell a caller any more to the console.
+  console.error = (...parts: unknown[]) => app.log.warn(parts.map(String).join(" "));
+
+  let ending = false;
+  const end = async (signal: NodeJS.Signals) => {
+    if (ending) {
+      app.log.warn({ signal }, "ending at once");
+      process.exit(1);
+    }
+    ending = true;
+    app.log.info({ signal }, "draining");
+    await drain.run();
+    await app.close();
+    await log.close();
+    app.log.info("ended");
+    process.exit(0);
+  };
+  process.on("SIGTERM", end);
+  process.on("SIGINT", end);
+
+  app.log.info({ data: resolve(config.data), epoch: log.epoch }, "message log opened");
+  await app.listen({ host: config.host, port: config.port });
+}
+
+function reasonOf(error: unknown, { host, port, data }: Config): string {
+  const { code, message } = error as NodeJS.ErrnoException;
+  switch (code) {
+    case "EADDRINUSE":
+      return `port ${port} of ${host} is in use`;
+    case "EACCES":
+      return `port ${port} of ${host} needs more rights`;
+    case "EADDRNOTAVAIL":
+    case "ENOTFOUND":
+      return `${host} is not an address of this machine`;
+    default:
+      return error instanceof MessageLogError ? message : `cannot start on ${data}: ${message}`;
+  }
+}
+
+const config = readConfig(process.argv.slice(2));
+main(config).catch((error: unknown) => {
+  process.stderr.write(`parley-server: ${reasonOf(error, config)}\n`);
+  process.exit(1);
+});

@@ -1,0 +1,85 @@
+import type { MessageLog, Page, StoredMessage } from "./message-log.ts";
+import { firstAfter } from "./tail.ts";
+
+const pageLimit = { messages: 1_000, bytes: 64 * 1024 };
+
+/**
+ * Pages of the log for readers behind the tail, bounded in bytes for all of them
+ * together. A reader holds no messages, only a page that the cache may empty
+ * when others need the space: then the reader loads again from its position.
+ * Readers at the same position share a page.
+ */
+export class PageCache {
+  readonly #log: MessageLog;
+  readonly #maxBytes: number;
+  readonly #pages = new Map<string, CachedPage>();
+  #bytes = 0;
+
+  constructor(log: MessageLog, maxBytes: number) {
+    this.#log = log;
+    this.#maxBytes = maxBytes;
+  }
+
+  /** The page after a sequence of a room. Its `loaded` rejects with a MessageLogError. */
+  load(room: string, sequence: number): CachedPage {
+    const key = `${sequence} ${room}`;
+    const known = this.#pages.get(key);
+    if (known) {
+      return known;
+    }
+    const page = new CachedPage(this.#log.readAfter(room, sequence, pageLimit));
+    this.#pages.set(key, page);
+    page.loaded.then(
+      () => {
+        if (page.bytes === 0) {
+          this.#pages.delete(key);
+        }
+        this.#bytes += page.bytes;
+        this.#evict(page);
+      },
+      () => this.#pages.delete(key),
+    );
+    return page;
+  }
+
+  /** Empties the pages loaded first, but not the newest: whoever loads it gets to read it. */
+  #evict(newest: CachedPage): void {
+    for (const [key, page] of this.#pages) {
+      if (this.#bytes <= this.#maxBytes) {
+        return;
+      }
+      if (page !== newest && page.bytes > 0) {
+        this.#bytes -= page.bytes;
+        page.empty();
+        this.#pages.delete(key);
+      }
+    }
+  }
+}
+
+/** A page that is there when loaded, until the cache empties it. */
+export class CachedPage {
+  readonly loaded: Promise<void>;
+  #messages: Page["messages"] = [];
+  #bytes = 0;
+
+  constructor(loading: Promise<Page>) {
+    this.loaded = loading.then(({ messages }) => {
+      this.#messages = messages;
+      this.#bytes = messages.reduce((sum, { payload }) => sum + payload.byteLength, 0);
+    });
+  }
+
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  after(sequence: number): StoredMessage | undefined {
+    return firstAfter(this.#messages, sequence);
+  }
+
+  empty(): void {
+    this.#messages = [];
+    this.#bytes = 0;
+  }
+}

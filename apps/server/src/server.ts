@@ -1,0 +1,93 @@
+import type { Http2Server } from "node:http2";
+import { createContextValues } from "@connectrpc/connect";
+import { fastifyConnectPlugin } from "@connectrpc/connect-fastify";
+import { createDrain, type Drain } from "@parley/host/drain";
+import { createHealth } from "@parley/host/health";
+import { createListener, type ListenerOptions } from "@parley/host/listener";
+import { reflectionRoutes } from "@parley/host/reflection";
+import { rewriteServiceAliases } from "@parley/host/service-aliases";
+import { unimplementedHandler } from "@parley/host/unimplemented";
+import { ChatService } from "@parley/proto/chat/v1";
+import {
+  type FastifyBaseLogger,
+  type FastifyHttp2Options,
+  type FastifyInstance,
+  fastify,
+} from "fastify";
+import { createCallLogInterceptor, requestLogKey } from "./call-log.ts";
+import { createChatService } from "./chat-service.ts";
+import type { MessageLog } from "./message-log.ts";
+import { Metrics } from "./metrics.ts";
+import { Rooms, type RoomsOptions } from "./rooms.ts";
+import { createValidateInterceptor } from "./validate-interceptor.ts";
+
+export interface ServerOptions extends RoomsOptions {
+  /** Where rooms are kept; the caller closes it after the server. */
+  readonly log: MessageLog;
+  /** Labels the metrics of a caller that named no instance. */
+  readonly instanceId: string;
+  /** How long calls in flight may take to end when the server drains. Default 10,000. */
+  readonly drainTimeoutMs?: number;
+  readonly tls?: NonNullable<ListenerOptions["tls"]> | undefined;
+  /** Fastify's logger option. Default: no logging. */
+  readonly logger?: FastifyHttp2Options<Http2Server, FastifyBaseLogger>["logger"];
+}
+
+/** The service, ready to listen. */
+export interface Server {
+  /** Call `listen` on it. */
+  readonly app: FastifyInstance;
+  /** Call `run` on it to end: it closes the port, then the app is closed. */
+  readonly drain: Drain;
+}
+
+/** The largest message, in bytes on the wire. */
+export const maxMessageBytes: number = 10 * 1024 * 1024;
+
+/** The package of the contract that chat.v1 is a superset of. */
+const originalServiceName = "chat.ChatService";
+
+/** Builds the service from its parts; nothing of it listens yet. */
+export function buildServer(options: ServerOptions): Server {
+  const { log } = options;
+  const rooms = new Rooms(log, options);
+  const metrics = new Metrics(() => rooms.subscriptionCount);
+  const health = createHealth({ services: [ChatService, originalServiceName] });
+  const listener = createListener({ ...(options.tls ? { tls: options.tls } : {}) });
+  const drain = createDrain({ listener, health, timeoutMs: options.drainTimeoutMs ?? 10_000 });
+  const chatService = createChatService({
+    log,
+    rooms,
+    metrics,
+    instanceId: options.instanceId,
+    drainSignal: drain.signal,
+  });
+
+  const app = fastify({
+    http2: true,
+    serverFactory: listener.serverFactory,
+    logger: options.logger ?? false,
+    // Calls are logged by the interceptor, which knows how they ended.
+    logController: new LogController({ disableRequestLogging: true }),
+    rewriteUrl: rewriteServiceAliases({ [originalServiceName]: ChatService.typeName }),
+  });
+  app.register(fastifyConnectPlugin, {
+    interceptors: [
+      drain.interceptor,
+      createCallLogInterceptor(),
+      metrics.interceptor,
+      createValidateInterceptor(),
+    ],
+    readMaxBytes: maxMessageBytes,
+    writeMaxBytes: maxMessageBytes,
+    contextValues: (request) => createContextValues().set(requestLogKey, request.log),
+    routes(router) {
+      router.service(ChatService, chatService);
+      health.routes(router);
+      reflectionRoutes([ChatService, health.service])(router);
+    },
+  });
+  app.setNotFoundHandler(unimplementedHandler);
+  app.addHook("onClose", async () => rooms.close());
+  return { app: app as unknown as FastifyInstance, drain };
+}

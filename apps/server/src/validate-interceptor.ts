@@ -1,0 +1,43 @@
+import type { DescMessage, Message } from "@bufbuild/protobuf";
+import { pathToString } from "@bufbuild/protobuf/reflect";
+import { createValidator } from "@bufbuild/protovalidate";
+import type { Interceptor } from "@connectrpc/connect";
+import { invalidArgument } from "./service-errors.ts";
+
+/**
+ * Holds every message that a caller sends to the rules that the contract gives
+ * its fields (https://protovalidate.com), before the service sees it. A message
+ * that breaks one fails the call with INVALID_ARGUMENT and all its violations.
+ */
+export function createValidateInterceptor(): Interceptor {
+  const validator = createValidator();
+
+  function validate(schema: DescMessage, message: Message): void {
+    const result = validator.validate(schema, message);
+    if (result.kind === "invalid") {
+      const violations = result.violations.map((violation) => ({
+        field: pathToString(violation.field),
+        description: violation.message,
+      }));
+      throw invalidArgument(...violations);
+    }
+    if (result.kind === "error") {
+      throw result.error;
+    }
+  }
+
+  async function* validated<T extends Message>(schema: DescMessage, messages: AsyncIterable<T>) {
+    for await (const message of messages) {
+      validate(schema, message);
+      yield message;
+    }
+  }
+
+  return (next) => (request) => {
+    if (request.stream) {
+      return next({ ...request, message: validated(request.method.input, request.message) });
+    }
+    validate(request.method.input, request.message);
+    return next(request);
+  };
+}
