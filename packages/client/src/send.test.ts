@@ -7,6 +7,7 @@ import {
   ConnectError,
   createRouterTransport,
   type HandlerContext,
+  type Interceptor,
 } from "@connectrpc/connect";
 import {
   ChatService,
@@ -152,18 +153,19 @@ test("the signal ends a try at once", async () => {
 });
 
 test("the signal ends a wait between tries at once", async () => {
-  const { promise: failed, resolve: onFailed } = Promise.withResolvers<void>();
-  const { client } = clientOf([
-    (request, context) => {
-      onFailed();
-      return fail(Code.Unavailable, 20_000)(request, context);
-    },
-  ]);
   const controller = new AbortController();
-  const sending = client.send(message, { signal: controller.signal });
-  await failed;
-  setImmediate(() => controller.abort());
-  await assert.rejects(sending, hasCode(Code.Canceled));
+  const refusal = new ConnectError("draining", Code.Unavailable, undefined, [
+    { desc: RetryInfoSchema, value: { retryDelay: durationFromMs(20_000) } },
+  ]);
+  const refuse: Interceptor = () => async () => {
+    // A turn after the client has seen the refusal.
+    setImmediate(() => controller.abort());
+    throw refusal;
+  };
+  const transport = createRouterTransport(() => {}, { transport: { interceptors: [refuse] } });
+  const client = createChatClient(transport, { backoff });
+  const { signal } = controller;
+  await assert.rejects(client.send(message, { signal }), hasCode(Code.Canceled));
 });
 
 test("options that make no sense are refused", () => {
