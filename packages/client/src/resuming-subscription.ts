@@ -78,6 +78,7 @@ export class ResumingSubscription implements Subscription {
     try {
       while (!this.#stop.signal.aborted) {
         const stream = this.#open();
+        let failure: ConnectError;
         try {
           this.#welcome(await stream.next(), stream);
           while (true) {
@@ -90,11 +91,12 @@ export class ResumingSubscription implements Subscription {
             this.#checkCaughtUp(isHeartbeat(message));
           }
         } catch (reason) {
-          await this.#recover(clientError(reason));
+          failure = clientError(reason);
         } finally {
           this.#stop.signal.removeEventListener("abort", stream.cancel);
           stream.cancel();
         }
+        await this.#recover(failure);
       }
     } finally {
       this.#signal?.removeEventListener("abort", close);
@@ -160,6 +162,7 @@ export class ResumingSubscription implements Subscription {
     }
   }
 
+  /** Waits for the time of the next stream, or throws what another stream cannot mend. */
   async #recover(error: ConnectError): Promise<void> {
     const stopped = this.#stop.signal;
     if (stopped.aborted) {

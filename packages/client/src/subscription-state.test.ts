@@ -99,8 +99,6 @@ test("a resumed subscription is live when it has passed the newest message", asy
         yield welcome(0);
         yield chat(1);
         await headKnown.promise;
-        // The answer that tells the head is on its way back.
-        await new Promise((resolve) => setTimeout(resolve, 20));
         yield chat(2);
         yield chat(3);
         await silence(context);

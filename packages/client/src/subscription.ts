@@ -20,7 +20,8 @@ export interface SubscribeRequest {
  * Iterating yields every message after the position once and in order, for one
  * consumer: a second iterator is refused with a TypeError. Nothing happens
  * before the first `next()`. Memory is constant: a consumer that is slow holds
- * the server back by flow control and misses nothing.
+ * the server back by flow control and misses nothing. While it works on a
+ * message the stream is not looked at: that it broke shows at the next `next()`.
  *
  * Iteration ends quietly when the signal aborts or the consumer breaks out. It
  * throws a `ConnectError` that trying again cannot mend, a
