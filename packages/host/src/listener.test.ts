@@ -91,6 +91,32 @@ suite("a connection's first bytes", () => {
   });
 });
 
+suite("upgrades", () => {
+  const upgradeTo = (protocol: string) =>
+    `GET / HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: ${protocol}\r\n\r\n`;
+
+  test("go to the server's listeners", async (t) => {
+    const { port, app } = await startEchoServer(t);
+    app.server.on("upgrade", (_request, socket: Socket) => socket.end("taken"));
+    const client = await connectRaw(port);
+    client.write(upgradeTo("websocket"));
+    assert.equal(await text(client), "taken");
+  });
+
+  test("are requests when nobody takes them", async (t) => {
+    const { port, app, listener } = await startEchoServer(t);
+    for (const protocol of ["websocket", "h2c"]) {
+      const client = await connectRaw(port);
+      client.write(upgradeTo(protocol));
+      const [answer] = await once(client, "data");
+      assert.match(String(answer), /^HTTP\/1\.1 404 /);
+      client.destroy();
+      app.server.on("upgrade", () => assert.fail("h2c is not for the listener"));
+    }
+    await listener.close({ timeoutMs: 0 });
+  });
+});
+
 suite("keep-alive", () => {
   const pings = { pingIntervalMs: 20, pingTimeoutMs: 40 };
 

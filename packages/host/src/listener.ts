@@ -173,6 +173,15 @@ export function createListener(options: ListenerOptions = {}): Listener {
       });
     });
     front.on("tlsClientError", onError);
+    // For WebSocket libraries, which take over connections of the server they are given.
+    front.on("newListener", (event) => {
+      if (event === "upgrade" && http1Server.listenerCount("upgrade") === 0) {
+        http1Server.on("upgrade", (request, socket, head) => {
+          http1Sockets.delete(socket as Socket);
+          front.emit("upgrade", request, socket, head);
+        });
+      }
+    });
     // Until then an error is the listening error that `listen()` must see.
     front.once("listening", () => front.on("error", onError));
 
@@ -273,11 +282,14 @@ function createHttp1(
   isClosing: () => boolean,
 ): Http1Server {
   const { headersTimeoutMs = 60_000, keepAliveTimeoutMs = 72_000 } = options;
-  const server = createHttp1Server({
+  const server: Http1Server = createHttp1Server({
     headersTimeout: headersTimeoutMs,
     requestTimeout: 0,
     keepAliveTimeout: keepAliveTimeoutMs,
     connectionsCheckingInterval: Math.max(1, Math.min(30_000, headersTimeoutMs / 2)),
+    // Clients offer h2c in this header as well, and expect a plain answer when it is not taken.
+    shouldUpgradeCallback: ({ headers }) =>
+      server.listenerCount("upgrade") > 0 && headers.upgrade?.toLowerCase() === "websocket",
   });
   // Starts the timer behind headersTimeout: this server never listens itself.
   server.emit("listening");

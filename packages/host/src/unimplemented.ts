@@ -9,7 +9,14 @@ export interface UnimplementedRequest {
 export interface UnimplementedReply {
   code(status: number): unknown;
   header(name: string, value: string): unknown;
-  send(payload?: unknown): unknown;
+  getHeaders(): Record<string, string | number | string[] | undefined>;
+  send(payload: unknown): unknown;
+  hijack(): unknown;
+  readonly raw: {
+    statusCode: number;
+    setHeader(name: string, value: string | number | readonly string[]): unknown;
+    end(): unknown;
+  };
 }
 
 // Code.Unimplemented, in gRPC's numbers and in Connect's names.
@@ -38,11 +45,10 @@ export function unimplementedHandler(
   const path = request.url.split("?", 1)[0]?.slice(0, maxPathLength) ?? "";
   const contentType = mediaType(request.headers["content-type"]);
   if (/^application\/grpc(-web(-text)?)?(\+|$)/.test(contentType)) {
-    reply.code(200);
     reply.header("content-type", contentType);
     reply.header("grpc-status", grpcStatus);
     reply.header("grpc-message", percentEncode(`${path} is not implemented`));
-    reply.send();
+    sendHeadersOnly(reply);
   } else if (contentType.startsWith("application/connect+")) {
     reply.code(200);
     reply.header("content-type", contentType);
@@ -56,6 +62,22 @@ export function unimplementedHandler(
         : JSON.stringify({ code: "not_found", message: `${path} was not found` }),
     );
   }
+}
+
+/**
+ * Over HTTP/2 a gRPC client takes a status from the headers only if they end the
+ * stream. Fastify's send() has them followed by an empty DATA frame.
+ */
+function sendHeadersOnly(reply: UnimplementedReply): void {
+  reply.hijack();
+  reply.raw.statusCode = 200;
+  // Those that hooks have set, CORS for example, are among them.
+  for (const [name, value] of Object.entries(reply.getHeaders())) {
+    if (value !== undefined) {
+      reply.raw.setHeader(name, value);
+    }
+  }
+  reply.raw.end();
 }
 
 function mediaType(contentType = ""): string {
