@@ -10,30 +10,38 @@ export interface UploadProgress {
   stop(): void;
 }
 
-const barOfBytes = "{bar} {percentage}%  {messages} messages  {eta_formatted} left";
-const counter = "{messages} messages";
-
 /**
  * Draws the progress of an upload on standard error: by bytes where the size is
  * known, else as a count. Draws nothing where standard error is no terminal.
  */
 export function createUploadProgress(sizeBytes: number | undefined): UploadProgress {
+  const startedMs = performance.now();
+  let readBytes = 0;
+  let sentCount = 0;
   const bar = new cliProgress.SingleBar(
     {
-      format: sizeBytes === undefined ? counter : barOfBytes,
+      format: (options, params) => {
+        const elapsedSeconds = (performance.now() - startedMs) / 1_000;
+        const rate = Math.round(sentCount / Math.max(elapsedSeconds, 0.001));
+        const count = `${sentCount.toLocaleString("en")} messages, ${rate.toLocaleString("en")}/s`;
+        if (sizeBytes === undefined) {
+          return count;
+        }
+        const drawn = cliProgress.Format.BarFormat(params.progress, options);
+        const left = formatTimeLeft(elapsedSeconds, readBytes / sizeBytes);
+        return `${drawn} ${Math.floor(params.progress * 100)}%  ${count}${left}`;
+      },
       stream: process.stderr,
       hideCursor: true,
       clearOnComplete: true,
+      // An upload of unknown size moves nothing but the count.
+      forceRedraw: true,
       // The command ends itself on a signal, and stops the bar then.
       gracefulExit: false,
     },
     cliProgress.Presets.shades_classic,
   );
-  bar.start(sizeBytes ?? 1, 0, { messages: "0" });
-  let readBytes = 0;
-  const show = (count: number) => {
-    bar.update(sizeBytes === undefined ? 0 : readBytes, { messages: count.toLocaleString("en") });
-  };
+  bar.start(sizeBytes ?? 1, 0);
   return {
     async *watch(bytes) {
       for await (const chunk of bytes) {
@@ -41,7 +49,19 @@ export function createUploadProgress(sizeBytes: number | undefined): UploadProgr
         yield chunk;
       }
     },
-    sent: show,
+    sent(count) {
+      sentCount = count;
+      bar.update(sizeBytes === undefined ? 0 : readBytes);
+    },
     stop: () => bar.stop(),
   };
+}
+
+/** `, 12 s left`; nothing before there is something to reckon with. */
+export function formatTimeLeft(elapsedSeconds: number, doneShare: number): string {
+  if (elapsedSeconds < 0.5 || doneShare <= 0 || doneShare > 1) {
+    return "";
+  }
+  const seconds = Math.ceil((elapsedSeconds * (1 - doneShare)) / doneShare);
+  return seconds < 100 ? `, ${seconds} s left` : `, ${Math.ceil(seconds / 60)} min left`;
 }
