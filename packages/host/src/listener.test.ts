@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { type ClientHttp2Session, connect as connectHttp2 } from "node:http2";
+import { type ClientHttp2Session, connect as connectHttp2, constants } from "node:http2";
 import type { Socket } from "node:net";
 import { buffer, text } from "node:stream/consumers";
 import { suite, test } from "node:test";
 import { connect as connectTls } from "node:tls";
-import { createClient } from "@connectrpc/connect";
+import { Code, ConnectError, createClient } from "@connectrpc/connect";
 import { needsTools } from "@parley/testing/tools";
 import { fastify } from "fastify";
 import { EchoService } from "./gen/testing/v1/echo_pb.ts";
@@ -154,6 +154,34 @@ suite("keep-alive", () => {
     assert.equal(listener.sessionCount, 1);
     client.destroy();
   });
+});
+
+test("an answer ends the upload that it came before", async (t) => {
+  const { url, listener } = await startEchoServer(t, {
+    handlers: {
+      async clientStream(requests) {
+        for await (const _request of requests) {
+          throw new ConnectError("enough", Code.ResourceExhausted);
+        }
+        return {};
+      },
+    },
+  });
+  const client = connectHttp2(url);
+  const stream = client.request({
+    ":method": "POST",
+    ":path": "/testing.v1.EchoService/ClientStream",
+    "content-type": "application/grpc",
+  });
+  // An empty message, and no end.
+  stream.write(Buffer.alloc(5));
+  const trailers = once(stream, "trailers");
+  stream.resume();
+  await once(stream, "close");
+  assert.equal((await trailers)[0]["grpc-status"], "8");
+  assert.equal(stream.rstCode, constants.NGHTTP2_NO_ERROR);
+  // Nothing is left that a graceful close would wait for.
+  await listener.close({ timeoutMs: 100_000 });
 });
 
 suite("limits", () => {

@@ -5,6 +5,7 @@ import {
   type Http2ServerRequest,
   type Http2ServerResponse,
   type ServerHttp2Session,
+  type ServerHttp2Stream,
 } from "node:http2";
 import { createServer as createNetServer, Server as NetServer, type Socket } from "node:net";
 import { createServer as createTlsServer, type TLSSocket, type TlsOptions } from "node:tls";
@@ -328,7 +329,32 @@ function createHttp2(options: ListenerOptions): Http2Server {
     maxSessionMemory: Math.ceil(maxSessionMemoryBytes / 1_000_000),
   });
   server.on("session", (session) => session.setLocalWindowSize(sessionWindowBytes));
+  server.on("stream", (stream) => stream.once("finish", endUpload));
   return server;
+}
+
+/**
+ * An answer that is complete ends the call: a client that still sends is told to stop
+ * (https://www.rfc-editor.org/rfc/rfc9113#section-8.1). Node does so only for a request
+ * that nobody began to read; any other would stay open, and its session with it.
+ */
+function endUpload(this: ServerHttp2Stream): void {
+  if (!this.readableEnded) {
+    setImmediate(() => resetWhenAnswered(this));
+  }
+}
+
+function resetWhenAnswered(stream: ServerHttp2Stream): void {
+  if (stream.destroyed) {
+    return;
+  }
+  if (stream.state.localClose) {
+    stream.close();
+  } else {
+    // The end of the answer, its trailers for example, waits for the connection. No event
+    // tells when it was sent, and a reset sent before it would take it away.
+    setTimeout(() => resetWhenAnswered(stream), 50).unref();
+  }
 }
 
 function closeOf(socket: Socket): Promise<void> {
