@@ -13,6 +13,7 @@ import {
   type FastifyHttp2Options,
   type FastifyInstance,
   fastify,
+  LogController,
 } from "fastify";
 import { createCallLogInterceptor, requestLogKey } from "./call-log.ts";
 import { createChatService } from "./chat-service.ts";

@@ -1,0 +1,206 @@
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { subscribe, unsubscribe } from "node:diagnostics_channel";
+import { once } from "node:events";
+import { readFileSync } from "node:fs";
+import type { ClientRequest } from "node:http";
+import type { OutgoingHttpHeaders } from "node:http2";
+import { join } from "node:path";
+import { suite, test } from "node:test";
+import { connect as connectTls } from "node:tls";
+import { createClient, type Transport } from "@connectrpc/connect";
+import type { Compression } from "@connectrpc/connect/protocol";
+import {
+  compressionGzip,
+  createConnectTransport,
+  createGrpcTransport,
+  createGrpcWebTransport,
+} from "@connectrpc/connect-node";
+import { ChatService } from "@parley/proto/chat/v1";
+import { needsTools } from "@parley/testing/tools";
+import { chatScenarios } from "./testing/chat-scenarios.ts";
+import { suiteServer } from "./testing/suite-server.ts";
+
+const transportFactories = {
+  gRPC: createGrpcTransport,
+  "gRPC-Web": createGrpcWebTransport,
+  Connect: createConnectTransport,
+};
+const protocols = Object.keys(transportFactories) as (keyof typeof transportFactories)[];
+const codecs = ["proto", "JSON"] as const;
+const httpVersions = ["1.1", "2"] as const;
+const encodings = ["identity", "gzip"] as const;
+
+/** One way to call the server. */
+interface Way {
+  readonly protocol: (typeof protocols)[number];
+  readonly httpVersion: (typeof httpVersions)[number];
+  readonly codec: (typeof codecs)[number];
+  readonly encoding: (typeof encodings)[number];
+}
+
+const ways: Way[] = protocols.flatMap((protocol) =>
+  httpVersions
+    // gRPC has its status in trailers, which HTTP/1.1 clients do not read.
+    .filter((httpVersion) => protocol !== "gRPC" || httpVersion === "2")
+    .flatMap((httpVersion) =>
+      codecs.flatMap((codec) =>
+        encodings.map((encoding) => ({ protocol, httpVersion, codec, encoding })),
+      ),
+    ),
+);
+
+suite("cleartext", () => {
+  const server = suiteServer({ flags: () => ["--presence-grace", "20ms"] });
+
+  suite("every way to call", { concurrency: true }, () => {
+    for (const way of ways) {
+      testEveryRpc(way, () => ({ baseUrl: server().url }));
+    }
+  });
+
+  suite("Connect GET", () => {
+    const channels = { "1.1": "http.client.request.start", "2": "http2.client.stream.start" };
+    for (const httpVersion of httpVersions) {
+      for (const codec of codecs) {
+        test(`${codec} over HTTP/${httpVersion}`, async (t) => {
+          const methods: unknown[] = [];
+          const onRequest = (event: unknown) => methods.push(requestMethod(event));
+          subscribe(channels[httpVersion], onRequest);
+          t.after(() => unsubscribe(channels[httpVersion], onRequest));
+          const room = `GET ${codec} ${httpVersion}`;
+          const transport = createConnectTransport({
+            baseUrl: server().url,
+            httpVersion,
+            useBinaryFormat: codec === "proto",
+            useHttpGet: true,
+          });
+          const client = createClient(ChatService, transport);
+          await client.sendMessage({ room, user: "ada", content: "é" });
+          const { messages } = await client.listMessages({ room, pageSize: 1 });
+          assert.deepEqual(
+            messages.map(({ content }) => content),
+            ["é"],
+          );
+          const { rooms } = await client.listRooms({ pageSize: 1_000 });
+          assert.ok(rooms.some(({ name }) => name === room));
+          assert.deepEqual(
+            methods,
+            ["POST", "GET", "GET"],
+            "only what has no side effect is a GET",
+          );
+        });
+      }
+    }
+  });
+});
+
+suite("TLS", needsTools("openssl"), () => {
+  let ca = "";
+  const server = suiteServer({
+    flags(folder) {
+      const [key, cert] = [join(folder, "key.pem"), join(folder, "cert.pem")];
+      createCertificate(key, cert);
+      ca = readFileSync(cert, "utf8");
+      return ["--tls-key", key, "--tls-cert", cert, "--presence-grace", "20ms"];
+    },
+  });
+
+  suite("every protocol and HTTP version", { concurrency: true }, () => {
+    for (const way of ways) {
+      if (way.codec === "proto" && way.encoding === "identity") {
+        testEveryRpc(way, () => ({ baseUrl: server().url, nodeOptions: { ca } }));
+      }
+    }
+  });
+
+  const offers: [offered: string[], taken: string | false][] = [
+    [["h2", "http/1.1"], "h2"],
+    [["http/1.1", "h2"], "h2"],
+    [["http/1.1"], "http/1.1"],
+    [[], false],
+  ];
+  for (const [offered, taken] of offers) {
+    test(`ALPN ${offered.join(", ") || "none"}`, async () => {
+      const { hostname: host, port } = new URL(server().url);
+      const socket = connectTls({ host, port: Number(port), ca, ALPNProtocols: offered });
+      await once(socket, "secureConnect");
+      assert.equal(socket.alpnProtocol, taken);
+      socket.destroy();
+    });
+  }
+});
+
+/** Tests every RPC by one transport. */
+function testEveryRpc(way: Way, connection: () => Connection) {
+  const { protocol, httpVersion, codec, encoding } = way;
+  const name = `${protocol}, ${codec}, ${encoding}, HTTP/${httpVersion}`;
+  suite(name, { concurrency: true }, () => {
+    for (const scenario of chatScenarios) {
+      if (scenario.bidirectional && httpVersion === "1.1") {
+        continue;
+      }
+      test(scenario.name, async () => {
+        const gzip = countedGzip();
+        const transport = createTransport(way, connection(), gzip.compression);
+        await scenario.run(createClient(ChatService, transport), `${name}: ${scenario.name}`);
+        const compressed = encoding === "gzip";
+        assert.equal(gzip.sent > 0, compressed);
+        assert.equal(gzip.received > 0, compressed && scenario.longResponses === true);
+      });
+    }
+  });
+}
+
+interface Connection {
+  readonly baseUrl: string;
+  readonly nodeOptions?: { readonly ca: string };
+}
+
+function createTransport(way: Way, connection: Connection, gzip: Compression): Transport {
+  const { protocol, httpVersion, codec, encoding } = way;
+  const compressed = encoding === "gzip";
+  return transportFactories[protocol]({
+    ...connection,
+    httpVersion,
+    useBinaryFormat: codec === "proto",
+    acceptCompression: compressed ? [gzip] : [],
+    ...(compressed ? { sendCompression: gzip, compressMinBytes: 1 } : {}),
+  });
+}
+
+/** gzip for one transport, which counts the messages that it is used for. */
+function countedGzip() {
+  const counts = { sent: 0, received: 0 };
+  const compression: Compression = {
+    name: "gzip",
+    compress(bytes) {
+      counts.sent += 1;
+      return compressionGzip.compress(bytes);
+    },
+    decompress(bytes, readMaxBytes) {
+      counts.received += 1;
+      return compressionGzip.decompress(bytes, readMaxBytes);
+    },
+  };
+  return Object.assign(counts, { compression });
+}
+
+/** The HTTP method of a request that Node's client has reported on a diagnostics channel. */
+function requestMethod(event: unknown): string | undefined {
+  const { request, headers } = event as {
+    readonly request?: ClientRequest;
+    readonly headers?: OutgoingHttpHeaders;
+  };
+  return request?.method ?? headers?.[":method"]?.toString();
+}
+
+function createCertificate(keyPath: string, certPath: string): void {
+  const args = [
+    ["req", "-x509", "-nodes", "-days", "1", "-newkey", "ec"],
+    ["-pkeyopt", "ec_paramgen_curve:prime256v1", "-subj", "/CN=localhost"],
+    ["-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"],
+    ["-keyout", keyPath, "-out", certPath],
+  ];
+  execFileSync("openssl", args.flat(), { stdio: "ignore" });
+}
