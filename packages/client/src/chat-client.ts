@@ -16,6 +16,7 @@ import {
   type ListMessagesRequest,
   type ListRoomsRequest,
   listMessages,
+  listRooms,
   rooms,
 } from "./pages.ts";
 import { ResumingSubscription } from "./resuming-subscription.ts";
@@ -52,16 +53,19 @@ export interface MetricsRequest {
  * A client of a Parley server.
  *
  * Every failure of a call is a `ConnectError`; its code and details are those of
- * the contract (`chat.v1.ChatService`).
+ * the contract (`chat.v1.ChatService`). A connection that was refused, lost or
+ * cut short is `Unavailable` over every transport, with the transport's error as
+ * the cause.
  */
 export interface ChatClient {
   /**
    * Sends one message. When this resolves, the message is on the server's disk,
    * once, however many tries it took.
    *
-   * Tries again, with the same idempotency key, after a failed connection, a
-   * missed deadline, `Unavailable`, and a `ResourceExhausted` that says when to
-   * come back, for `retryForMs` in all. Rejects with the last try's error: when
+   * Tries again, with the same idempotency key, after `Unavailable`, a missed
+   * deadline, and a `ResourceExhausted` that says when to
+   * come back, for `retryForMs` in all. Content that is too large is not even
+   * sent. Rejects with the last try's error: when
    * that is one of these, the message may have been stored; sending it again
    * with an idempotency key of your own stores it once.
    */
@@ -145,8 +149,8 @@ export function createChatClient(transport: Transport, options?: ChatClientOptio
     listMessages: (request, { signal } = {}) =>
       listMessages(client, request, callOptions(signal, timeoutMs)),
     history: (request, { signal } = {}) => history(client, request, callOptions(signal, timeoutMs)),
-    listRooms: ({ pageSize = 0, pageToken = "" } = {}, { signal } = {}) =>
-      client.listRooms({ pageSize, pageToken }, callOptions(signal, timeoutMs)),
+    listRooms: (request = {}, { signal } = {}) =>
+      listRooms(client, request, callOptions(signal, timeoutMs)),
     rooms: (request = {}, { signal } = {}) =>
       rooms(client, request, callOptions(signal, timeoutMs)),
     streamMetrics: ({ instanceId = "", intervalSeconds = 0 } = {}, { signal } = {}) =>

@@ -53,7 +53,19 @@ export async function listMessages(
   try {
     return await client.listMessages({ room, pageSize, ...(cursor && { cursor }) }, options);
   } catch (reason) {
-    throw clientError(reason);
+    throw clientError(reason, options.signal);
+  }
+}
+
+export async function listRooms(
+  client: Client<typeof ChatService>,
+  { pageSize = 0, pageToken = "" }: ListRoomsRequest,
+  options: CallOptions,
+): Promise<ListRoomsResponse> {
+  try {
+    return await client.listRooms({ pageSize, pageToken }, options);
+  } catch (reason) {
+    throw clientError(reason, options.signal);
   }
 }
 
@@ -83,10 +95,7 @@ export async function* rooms(
 ): AsyncGenerator<Room, undefined, undefined> {
   let pageToken = "";
   do {
-    const page: ListRoomsResponse = await client.listRooms(
-      { pageSize: request.pageSize ?? 0, pageToken },
-      options,
-    );
+    const page: ListRoomsResponse = await listRooms(client, { ...request, pageToken }, options);
     yield* page.rooms;
     pageToken = page.nextPageToken;
   } while (pageToken !== "");

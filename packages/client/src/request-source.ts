@@ -17,7 +17,8 @@ export interface RequestSource<T> extends AsyncIterable<T> {
  * Written out, not an async generator: a generator that waits for its items
  * cannot be told to stop.
  *
- * @param toMessage - makes a message of an item and its index
+ * @param toMessage - makes a message of an item and its index; a ConnectError that it throws ends
+ *   the call with that error
  * @param onProgress - told after each message how many the transport has taken
  */
 export function createRequestSource<Item, T>(
@@ -33,18 +34,24 @@ export function createRequestSource<Item, T>(
   let failure: { reason: unknown } | undefined;
 
   async function next(): Promise<IteratorResult<T, undefined>> {
+    const item = await nextItem();
+    return item.done
+      ? { done: true, value: undefined }
+      : { done: false, value: toMessage(item.value, taken++) };
+  }
+
+  async function nextItem(): Promise<IteratorResult<Item, unknown>> {
     try {
       // Being asked for the next message means that the last one was taken.
       if (sent < taken) {
         sent = taken;
         onProgress?.(sent);
       }
-      const result = ended ? { done: true as const } : await iterator.next();
+      const result = ended ? { done: true as const, value: undefined } : await iterator.next();
       if (result.done) {
         ended = true;
-        return { done: true, value: undefined };
       }
-      return { done: false, value: toMessage(result.value, taken++) };
+      return result;
     } catch (reason) {
       failure = { reason };
       throw reason;

@@ -111,9 +111,19 @@ for (const code of [
   });
 }
 
-test("a message that is too large is not tried again", async () => {
+test("a message that the server finds too large is not tried again", async () => {
   const { client, keys } = clientOf([fail(Code.ResourceExhausted)]);
   await assert.rejects(client.send(message), hasCode(Code.ResourceExhausted));
+  assert.equal(keys.length, 1);
+});
+
+test("content that is too large is not sent", async () => {
+  const { client, keys } = clientOf([store]);
+  for (const content of ["x".repeat(10_481_665), "\u20ac".repeat(3_500_000)]) {
+    await assert.rejects(client.send({ ...message, content }), hasCode(Code.ResourceExhausted));
+  }
+  assert.equal(keys.length, 0);
+  await client.send({ ...message, content: "x".repeat(10_481_664) });
   assert.equal(keys.length, 1);
 });
 

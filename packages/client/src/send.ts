@@ -4,7 +4,9 @@ import type { ChatService } from "@parley/proto/chat/v1";
 import { createBackoff } from "./backoff.ts";
 import { callOptions } from "./call-options.ts";
 import type { ResolvedOptions } from "./chat-client-options.ts";
+import { checkContentSize } from "./content-size.ts";
 import { delay } from "./delay.ts";
+import { clientError } from "./errors.ts";
 import { randomKey } from "./idempotency-key.ts";
 import { isRetryable } from "./is-retryable.ts";
 
@@ -40,6 +42,7 @@ export async function sendMessage(
   message: OutgoingMessage,
   signal: AbortSignal | undefined,
 ): Promise<SendResult> {
+  checkContentSize(message.content);
   const request = {
     room: message.room,
     user: message.user,
@@ -57,7 +60,7 @@ export async function sendMessage(
         timestamp: stored.timestamp ? timestampDate(stored.timestamp) : new Date(),
       };
     } catch (reason) {
-      const error = ConnectError.from(reason);
+      const error = clientError(reason, signal);
       const waitMs = backoff.next(error);
       // Not to wait for a try that there will be no time for.
       if (signal?.aborted || performance.now() + waitMs > giveUpAtMs || !isRetryable(error)) {

@@ -1,3 +1,5 @@
+import { clientError } from "./errors.ts";
+
 /**
  * Iterates a stream of the server that belongs to its reader: it is cancelled
  * when the reader breaks out (Connect's own iterables are not), and ends quietly
@@ -16,7 +18,7 @@ export async function* readServerStream<T>(
     }
   } catch (reason) {
     if (!controller.signal.aborted) {
-      throw reason;
+      throw clientError(reason);
     }
   } finally {
     signal?.removeEventListener("abort", abort);

@@ -134,6 +134,18 @@ test("what the source throws is what the upload rejects with", async () => {
   await assert.rejects(client.upload(source()), reason);
 });
 
+test("content that is too large ends the upload", async () => {
+  const client = clientOf(async (messages) => {
+    for await (const _ of messages);
+    return {};
+  });
+  await assert.rejects(
+    client.upload([line(0), { ...line(1), content: "x".repeat(10_481_665) }]),
+    (error) =>
+      error instanceof UploadError && error.code === Code.ResourceExhausted && error.sent === 1,
+  );
+});
+
 test("the signal cancels an upload and closes its source", async () => {
   const client = clientOf(async (messages) => {
     for await (const _ of messages);

@@ -1,9 +1,10 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import { timestampFromDate } from "@bufbuild/protobuf/wkt";
-import { type Client, ConnectError } from "@connectrpc/connect";
+import type { Client } from "@connectrpc/connect";
 import type { ChatService, MessageSchema } from "@parley/proto/chat/v1";
 import { callOptions, noDeadlineMs } from "./call-options.ts";
-import { UploadError } from "./errors.ts";
+import { checkContentSize } from "./content-size.ts";
+import { clientError, UploadError } from "./errors.ts";
 import { randomKey } from "./idempotency-key.ts";
 import { createRequestSource } from "./request-source.ts";
 import type { OutgoingMessage } from "./send.ts";
@@ -52,7 +53,7 @@ export async function uploadMessages(
     if (source.failure) {
       throw source.failure.reason;
     }
-    throw new UploadError(ConnectError.from(reason), source.sent);
+    throw new UploadError(clientError(reason, options.signal), source.sent);
   } finally {
     source.close();
   }
@@ -60,6 +61,7 @@ export async function uploadMessages(
 
 function toMessage(message: UploadMessage, key: string): MessageInitShape<typeof MessageSchema> {
   const { room, user, content, timestamp } = message;
+  checkContentSize(content);
   return {
     room,
     user,
