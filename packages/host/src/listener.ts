@@ -1,16 +1,13 @@
-import { createServer as createHttp1Server, type Server as Http1Server } from "node:http";
-import {
-  createServer as createHttp2Server,
-  type Http2Server,
-  type Http2ServerRequest,
-  type Http2ServerResponse,
-  type ServerHttp2Session,
-  type ServerHttp2Stream,
+import type {
+  Http2ServerRequest,
+  Http2ServerResponse,
+  Http2Server as NodeHttp2Server,
 } from "node:http2";
 import { createServer as createNetServer, Server as NetServer, type Socket } from "node:net";
 import { createServer as createTlsServer, type TLSSocket, type TlsOptions } from "node:tls";
+import { createHttp1Server, type Http1Server } from "./http1-server.ts";
+import { createHttp2Server, type Http2Server } from "./http2-server.ts";
 import { peekPreface, type WireProtocol } from "./peek-preface.ts";
-import { createSessionKeepAlive } from "./session-keep-alive.ts";
 
 /** Options for {@link createListener}. */
 export interface ListenerOptions {
@@ -85,7 +82,7 @@ export interface Listener {
    * `fastify({ http2: true, serverFactory: listener.serverFactory })`. Throws when
    * called a second time: a listener belongs to one Fastify instance.
    */
-  readonly serverFactory: (handler: RequestHandler) => Http2Server;
+  readonly serverFactory: (handler: RequestHandler) => NodeHttp2Server;
   /** Open connections, those included that have not sent anything yet. */
   readonly connectionCount: number;
   /** Open HTTP/2 sessions. */
@@ -113,51 +110,22 @@ export type RequestHandler = (request: Http2ServerRequest, response: Http2Server
  * process.
  */
 export function createListener(options: ListenerOptions = {}): Listener {
-  const {
-    firstByteTimeoutMs = 60_000,
-    closeTimeoutMs = 10_000,
-    onError = () => {},
-    pingIntervalMs = 30_000,
-    pingTimeoutMs = 10_000,
-  } = options;
+  const { firstByteTimeoutMs = 60_000, closeTimeoutMs = 10_000, onError = () => {} } = options;
   const sockets = new Set<Socket>();
-  const peeking = new Set<Socket>();
-  const sessions = new Set<ServerHttp2Session>();
-  // HTTP/1 connections, with the number of requests that are being answered.
-  const http1Sockets = new Map<Socket, number>();
-  const keepAlive = createSessionKeepAlive({ pingIntervalMs, pingTimeoutMs });
+  // Those of the sockets that have not told their protocol yet.
+  const undecided = new Set<Socket>();
   let server: NetServer | undefined;
   let http1: Http1Server | undefined;
+  let http2: Http2Server | undefined;
   let closed: Promise<void> | undefined;
 
-  function serverFactory(handler: RequestHandler): Http2Server {
+  function serverFactory(handler: RequestHandler): NodeHttp2Server {
     if (server !== undefined) {
       throw new Error("a listener belongs to one Fastify instance: create another listener");
     }
     const front = createFrontServer(options, firstByteTimeoutMs);
-    const http1Server = createHttp1(options, front, http1Sockets, () => closed !== undefined);
-    const http2Server = createHttp2(options);
-    http1Server.on("request", handler as never);
-    http2Server.on("request", handler);
-    http2Server.on("session", (session) => {
-      sessions.add(session);
-      session.once("close", () => sessions.delete(session));
-      keepAlive.watch(session);
-    });
-    http2Server.on("sessionError", onError);
-
-    const serve = (socket: Socket, protocol: WireProtocol) => {
-      peeking.delete(socket);
-      if (protocol === "http/2") {
-        // Else a session whose client closed its side would stay.
-        socket.allowHalfOpen = false;
-        http2Server.emit("connection", socket);
-      } else {
-        http1Sockets.set(socket, 0);
-        socket.once("close", () => http1Sockets.delete(socket));
-        http1Server.emit("connection", socket);
-      }
-    };
+    const http1Server = createHttp1Server(options, front, handler);
+    const http2Server = createHttp2Server(options, handler);
     // Both kinds of server emit this for the TCP connection, TLS before its handshake.
     front.on("connection", (socket: Socket) => {
       sockets.add(socket);
@@ -166,56 +134,37 @@ export function createListener(options: ListenerOptions = {}): Listener {
     });
     front.on(options.tls ? "secureConnection" : "connection", (socket: Socket | TLSSocket) => {
       socket.on("error", ignoreError);
-      peeking.add(socket);
-      socket.once("close", () => peeking.delete(socket));
+      if (closed !== undefined) {
+        // A TLS handshake that went on while the listener closed.
+        socket.destroy();
+        return;
+      }
+      undecided.add(socket);
+      socket.once("close", () => undecided.delete(socket));
       peekPreface(socket, firstByteTimeoutMs, (announced) => {
-        const negotiated = "alpnProtocol" in socket ? fromAlpn(socket.alpnProtocol) : announced;
-        serve(socket, negotiated);
+        undecided.delete(socket);
+        const protocol = "alpnProtocol" in socket ? fromAlpn(socket.alpnProtocol) : announced;
+        const chosen = protocol === "http/2" ? http2Server : http1Server;
+        chosen.serve(socket);
       });
     });
     front.on("tlsClientError", onError);
-    // For WebSocket libraries, which take over connections of the server they are given.
-    front.on("newListener", (event) => {
-      if (event === "upgrade" && http1Server.listenerCount("upgrade") === 0) {
-        http1Server.on("upgrade", (request, socket, head) => {
-          http1Sockets.delete(socket as Socket);
-          front.emit("upgrade", request, socket, head);
-        });
-      }
-    });
     // Until then an error is the listening error that `listen()` must see.
     front.once("listening", () => front.on("error", onError));
 
     server = front;
     http1 = http1Server;
+    http2 = http2Server;
     // What Fastify calls when it closes. Its types know HTTP servers only.
     return Object.assign(front, {
       close: (callback?: (error?: Error) => void) => {
         close().then(() => callback?.());
         return front;
       },
-      closeIdleConnections,
+      closeIdleConnections: () => http1Server.closeIdle(),
       closeAllConnections: destroyConnections,
-      closeHttp2Sessions: closeSessions,
-    }) as unknown as Http2Server;
-  }
-
-  function closeIdleConnections() {
-    // Not that of node:http: it cuts a response off whose last bytes are on their way.
-    for (const [socket, requestCount] of http1Sockets) {
-      if (requestCount === 0) {
-        socket.destroySoon();
-      }
-    }
-    for (const socket of peeking) {
-      socket.destroy();
-    }
-  }
-
-  function closeSessions() {
-    for (const session of sessions) {
-      session.close();
-    }
+      closeHttp2Sessions: () => http2Server.close(),
+    }) as unknown as NodeHttp2Server;
   }
 
   function destroyConnections() {
@@ -225,23 +174,27 @@ export function createListener(options: ListenerOptions = {}): Listener {
   }
 
   function close({ timeoutMs = closeTimeoutMs }: { readonly timeoutMs?: number } = {}) {
-    closed ??= stopAccepting();
-    closeIdleConnections();
-    closeSessions();
+    closed ??= closeGracefully();
     const timer = setTimeout(destroyConnections, timeoutMs);
     return closed.finally(() => clearTimeout(timer));
   }
 
-  async function stopAccepting() {
-    if (server !== undefined) {
-      // Called back with an error when the server does not listen: nothing to wait for then.
-      const stopped = Promise.withResolvers<void>();
-      NetServer.prototype.close.call(server, () => stopped.resolve());
-      await stopped.promise;
-      // The server counts a connection as gone a little before its socket has closed.
-      await Promise.all(Array.from(sockets, closeOf));
-      http1?.close();
+  async function closeGracefully() {
+    if (server === undefined) {
+      return;
     }
+    // Called back with an error when the server does not listen: nothing to wait for then.
+    const stopped = Promise.withResolvers<void>();
+    NetServer.prototype.close.call(server, () => stopped.resolve());
+    for (const socket of undecided) {
+      socket.destroy();
+    }
+    http1?.close();
+    http2?.close();
+    await stopped.promise;
+    // The server counts a connection as gone a little before its socket has closed.
+    await Promise.all(Array.from(sockets, closeOf));
+    http1?.dispose();
   }
 
   return {
@@ -251,7 +204,7 @@ export function createListener(options: ListenerOptions = {}): Listener {
       return sockets.size;
     },
     get sessionCount() {
-      return sessions.size;
+      return http2?.sessionCount ?? 0;
     },
   };
 }
@@ -274,87 +227,6 @@ function createFrontServer(options: ListenerOptions, firstByteTimeoutMs: number)
     ...socketOptions,
     ALPNProtocols: ["h2", "http/1.1"],
   });
-}
-
-function createHttp1(
-  options: ListenerOptions,
-  front: NetServer,
-  sockets: Map<Socket, number>,
-  isClosing: () => boolean,
-): Http1Server {
-  const { headersTimeoutMs = 60_000, keepAliveTimeoutMs = 72_000 } = options;
-  const server: Http1Server = createHttp1Server({
-    headersTimeout: headersTimeoutMs,
-    requestTimeout: 0,
-    keepAliveTimeout: keepAliveTimeoutMs,
-    connectionsCheckingInterval: Math.max(1, Math.min(30_000, headersTimeoutMs / 2)),
-    // Clients offer h2c in this header as well, and expect a plain answer when it is not taken.
-    shouldUpgradeCallback: ({ headers }) =>
-      server.listenerCount("upgrade") > 0 && headers.upgrade?.toLowerCase() === "websocket",
-  });
-  // Starts the timer behind headersTimeout: this server never listens itself.
-  server.emit("listening");
-  server.on("request", (request, response) => {
-    const { socket } = request;
-    sockets.set(socket, (sockets.get(socket) ?? 0) + 1);
-    if (isClosing()) {
-      response.shouldKeepAlive = false;
-    }
-    response.once("close", () => {
-      const requestCount = (sockets.get(socket) ?? 1) - 1;
-      sockets.set(socket, requestCount);
-      if (isClosing() && requestCount === 0) {
-        socket.destroySoon();
-      }
-    });
-  });
-  server.on("clientError", (error, socket) => {
-    // Fastify answers it, by its option clientErrorHandler.
-    if (!front.emit("clientError", error, socket)) {
-      socket.end("HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n");
-    }
-  });
-  return server;
-}
-
-function createHttp2(options: ListenerOptions): Http2Server {
-  const {
-    maxConcurrentStreams = 1000,
-    streamWindowBytes = 262_144,
-    sessionWindowBytes = 4_194_304,
-    maxSessionMemoryBytes = 1_000_000_000,
-  } = options;
-  const server = createHttp2Server({
-    settings: { maxConcurrentStreams, initialWindowSize: streamWindowBytes },
-    maxSessionMemory: Math.ceil(maxSessionMemoryBytes / 1_000_000),
-  });
-  server.on("session", (session) => session.setLocalWindowSize(sessionWindowBytes));
-  server.on("stream", (stream) => stream.once("finish", endUpload));
-  return server;
-}
-
-/**
- * An answer that is complete ends the call: a client that still sends is told to stop
- * (https://www.rfc-editor.org/rfc/rfc9113#section-8.1). Node does so only for a request
- * that nobody began to read; any other would stay open, and its session with it.
- */
-function endUpload(this: ServerHttp2Stream): void {
-  if (!this.readableEnded) {
-    setImmediate(() => resetWhenAnswered(this));
-  }
-}
-
-function resetWhenAnswered(stream: ServerHttp2Stream): void {
-  if (stream.destroyed) {
-    return;
-  }
-  if (stream.state.localClose) {
-    stream.close();
-  } else {
-    // The end of the answer, its trailers for example, waits for the connection. No event
-    // tells when it was sent, and a reset sent before it would take it away.
-    setTimeout(() => resetWhenAnswered(stream), 50).unref();
-  }
 }
 
 function closeOf(socket: Socket): Promise<void> {

@@ -1,0 +1,98 @@
+import { createServer } from "node:http";
+import type { Server as NetServer, Socket } from "node:net";
+import type { ListenerOptions, RequestHandler } from "./listener.ts";
+
+/** The HTTP/1 half of a listener: serves connections that something else accepts. */
+export interface Http1Server {
+  serve(socket: Socket): void;
+  /** Closes the connections on which no request is being answered. */
+  closeIdle(): void;
+  /** From now on a connection is closed as soon as it is idle. */
+  close(): void;
+  /** Ends what remains of the server when all connections are gone. */
+  dispose(): void;
+}
+
+/**
+ * Creates the HTTP/1 half. What users attach to `front`, the server that they know,
+ * is told of "clientError" and "upgrade".
+ */
+export function createHttp1Server(
+  options: ListenerOptions,
+  front: NetServer,
+  handler: RequestHandler,
+): Http1Server {
+  const { headersTimeoutMs = 60_000, keepAliveTimeoutMs = 72_000 } = options;
+  // With the number of requests that are being answered. Node's closeIdleConnections()
+  // would cut a response off whose last bytes are on their way.
+  const requestCounts = new Map<Socket, number>();
+  let isClosing = false;
+
+  const server = createServer({
+    headersTimeout: headersTimeoutMs,
+    requestTimeout: 0,
+    keepAliveTimeout: keepAliveTimeoutMs,
+    connectionsCheckingInterval: Math.max(1, Math.min(30_000, headersTimeoutMs / 2)),
+    // Clients offer h2c in this header as well, and expect a plain answer when it is not taken.
+    shouldUpgradeCallback: ({ headers }) =>
+      front.listenerCount("upgrade") > 0 && headers.upgrade?.toLowerCase() === "websocket",
+  });
+  // Starts the timer behind headersTimeout: this server never listens itself.
+  server.emit("listening");
+
+  server.on("request", ({ socket }, response) => {
+    requestCounts.set(socket, (requestCounts.get(socket) ?? 0) + 1);
+    if (isClosing) {
+      response.shouldKeepAlive = false;
+    }
+    response.once("close", () => {
+      const requestCount = (requestCounts.get(socket) ?? 1) - 1;
+      if (requestCounts.has(socket)) {
+        requestCounts.set(socket, requestCount);
+      }
+      if (isClosing && requestCount === 0) {
+        socket.destroySoon();
+      }
+    });
+  });
+  // HTTP/1 messages have the shape that the handler expects of HTTP/2 messages.
+  server.on("request", handler as never);
+
+  server.on("clientError", (error, socket) => {
+    // Fastify answers it, by its option clientErrorHandler.
+    if (!front.emit("clientError", error, socket)) {
+      socket.end("HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n");
+    }
+  });
+  // Not before there is somebody to take it: Node would give every upgrade to a listener.
+  front.on("newListener", (event) => {
+    if (event === "upgrade" && server.listenerCount("upgrade") === 0) {
+      server.on("upgrade", (request, socket, head) => {
+        requestCounts.delete(socket as Socket);
+        front.emit("upgrade", request, socket, head);
+      });
+    }
+  });
+
+  function closeIdle() {
+    for (const [socket, requestCount] of requestCounts) {
+      if (requestCount === 0) {
+        socket.destroySoon();
+      }
+    }
+  }
+
+  return {
+    serve(socket) {
+      requestCounts.set(socket, 0);
+      socket.once("close", () => requestCounts.delete(socket));
+      server.emit("connection", socket);
+    },
+    closeIdle,
+    close() {
+      isClosing = true;
+      closeIdle();
+    },
+    dispose: () => server.close(),
+  };
+}

@@ -1,0 +1,82 @@
+import { createServer, type ServerHttp2Session, type ServerHttp2Stream } from "node:http2";
+import type { Socket } from "node:net";
+import type { ListenerOptions, RequestHandler } from "./listener.ts";
+import { createSessionKeepAlive } from "./session-keep-alive.ts";
+
+/** The HTTP/2 half of a listener: serves connections that something else accepts. */
+export interface Http2Server {
+  serve(socket: Socket): void;
+  /** Open sessions. */
+  readonly sessionCount: number;
+  /** Sends GOAWAY on each session, which closes when its last stream has ended. */
+  close(): void;
+}
+
+/** Creates the HTTP/2 half. */
+export function createHttp2Server(options: ListenerOptions, handler: RequestHandler): Http2Server {
+  const {
+    maxConcurrentStreams = 1000,
+    streamWindowBytes = 262_144,
+    sessionWindowBytes = 4_194_304,
+    maxSessionMemoryBytes = 1_000_000_000,
+    pingIntervalMs = 30_000,
+    pingTimeoutMs = 10_000,
+    onError = () => {},
+  } = options;
+  const sessions = new Set<ServerHttp2Session>();
+  const keepAlive = createSessionKeepAlive({ pingIntervalMs, pingTimeoutMs });
+
+  const server = createServer({
+    settings: { maxConcurrentStreams, initialWindowSize: streamWindowBytes },
+    maxSessionMemory: Math.ceil(maxSessionMemoryBytes / 1_000_000),
+  });
+  server.on("session", (session) => {
+    sessions.add(session);
+    session.once("close", () => sessions.delete(session));
+    session.setLocalWindowSize(sessionWindowBytes);
+    keepAlive.watch(session);
+  });
+  server.on("sessionError", onError);
+  server.on("stream", (stream) => stream.once("finish", endUpload));
+  server.on("request", handler);
+
+  return {
+    serve(socket) {
+      // Else a session whose client closed its side would stay.
+      socket.allowHalfOpen = false;
+      server.emit("connection", socket);
+    },
+    get sessionCount() {
+      return sessions.size;
+    },
+    close() {
+      for (const session of sessions) {
+        session.close();
+      }
+    },
+  };
+}
+
+/**
+ * An answer that is complete ends the call: a client that still sends is told to stop
+ * (https://www.rfc-editor.org/rfc/rfc9113#section-8.1). Node does so only for a request
+ * that nobody began to read; any other would stay open, and its session with it.
+ */
+function endUpload(this: ServerHttp2Stream): void {
+  if (!this.readableEnded) {
+    setImmediate(() => resetWhenAnswered(this));
+  }
+}
+
+function resetWhenAnswered(stream: ServerHttp2Stream): void {
+  if (stream.destroyed) {
+    return;
+  }
+  if (stream.state.localClose) {
+    stream.close();
+  } else {
+    // The end of the answer, its trailers for example, waits for the connection. No event
+    // tells when it was sent, and a reset sent before it would take it away.
+    setTimeout(() => resetWhenAnswered(stream), 50).unref();
+  }
+}

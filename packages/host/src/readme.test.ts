@@ -1,0 +1,37 @@
+import assert from "node:assert/strict";
+import { execFile, spawn } from "node:child_process";
+import { once } from "node:events";
+import { readFile } from "node:fs/promises";
+import { createInterface } from "node:readline";
+import { test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+
+const packageFolder = fileURLToPath(new URL("..", import.meta.url));
+
+test("the example in the README runs, answers and ends", async (t) => {
+  const readme = await readFile(`${packageFolder}README.md`, "utf8");
+  const example = /```ts\n(.*?)```/s.exec(readme)?.[1] ?? "";
+  const child = spawn(process.execPath, ["--input-type=module-typescript"], {
+    cwd: packageFolder,
+    stdio: ["pipe", "pipe", "inherit"],
+  });
+  t.after(() => child.kill("SIGKILL"));
+  const exited = once(child, "exit");
+  child.stdin.end(example.replace("0.0.0.0", "127.0.0.1").replace("8080", "0"));
+  let url: string | undefined;
+  for await (const line of createInterface(child.stdout)) {
+    url = /http:\/\/127\.0\.0\.1:\d+/.exec(line)?.[0];
+    if (url !== undefined) {
+      break;
+    }
+  }
+  child.stdout.resume();
+
+  const { stdout } = await promisify(execFile)("buf", [
+    ...["curl", "--http2-prior-knowledge", `${url}/grpc.health.v1.Health/Check`],
+  ]);
+  assert.deepEqual(JSON.parse(stdout), { status: "SERVING" });
+  child.kill("SIGTERM");
+  assert.deepEqual(await exited, [0, null]);
+});
