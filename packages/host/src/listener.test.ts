@@ -206,7 +206,7 @@ suite("limits", () => {
     const client = connectHttp2(url, { settings: { initialWindowSize: 0 } });
     await once(client, "remoteSettings");
     const body = Buffer.from([0, 0, 0, 0, 2, ...Buffer.from("{}")]);
-    const responses = Array.from({ length: 1000 }, async () => {
+    const open = async () => {
       const stream = client.request({
         ":method": "POST",
         ":path": "/testing.v1.EchoService/ServerStream",
@@ -214,9 +214,12 @@ suite("limits", () => {
       });
       stream.end(body);
       const [headers] = await once(stream, "response");
-      return headers[":status"];
-    });
-    assert.deepEqual(new Set(await Promise.all(responses)), new Set([200]));
+      assert.equal(headers[":status"], 200);
+    };
+    // Not all at once: what counts is the memory in use when a stream begins.
+    for (let count = 0; count < 1000; count += 100) {
+      await Promise.all(Array.from({ length: 100 }, open));
+    }
     client.destroy();
   });
 
