@@ -99,6 +99,8 @@ export async function runCommand(
   } finally {
     close();
     interruption.stop();
+    // Input that nobody reads any more would keep the process.
+    process.stdin.destroy();
   }
 }
 

@@ -108,6 +108,8 @@ class Chat {
           await said.shift();
         }
       } else {
+        // So that a command takes effect between the lines it stands between.
+        await Promise.all(said.splice(0));
         await this.#obey(input);
       }
     }
