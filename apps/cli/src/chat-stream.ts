@@ -73,9 +73,21 @@ export function openChatStream(options: ChatStreamOptions): ChatStream {
       requests.push(message);
     });
 
+  const isDone = () => ending && unanswered.size === 0;
+  const done = new AbortController();
   const closeWhenDone = () => {
-    if (ending && unanswered.size === 0) {
+    if (isDone()) {
       requests.close();
+      done.abort();
+    }
+  };
+  /** Waits before the next try, but not when there is nothing left to try for. */
+  const pause = async (ms: number) => {
+    try {
+      const signal = AbortSignal.any([options.signal, done.signal]);
+      await delay(ms, undefined, { signal });
+    } catch {
+      options.signal.throwIfAborted();
     }
   };
 
@@ -167,7 +179,7 @@ export function openChatStream(options: ChatStreamOptions): ChatStream {
           }
           receive(message);
         }
-        if (options.signal.aborted || (ending && unanswered.size === 0)) {
+        if (options.signal.aborted || isDone()) {
           return;
         }
       } catch (error) {
@@ -179,7 +191,10 @@ export function openChatStream(options: ChatStreamOptions): ChatStream {
       if (received) {
         options.onConnectionChange(lost);
       }
-      await delay(retryMs * (0.5 + Math.random() / 2), undefined, { signal: options.signal });
+      await pause(retryMs * (0.5 + Math.random() / 2));
+      if (isDone()) {
+        return;
+      }
       startAgain();
     }
   };

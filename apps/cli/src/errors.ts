@@ -58,10 +58,7 @@ export function describeLoss(error: ConnectError): string {
 function reportConnectError(error: ConnectError, serverUrl: string): FailureReport {
   switch (error.code) {
     case Code.Unavailable:
-      return {
-        line: `${serverUrl} is unavailable: ${error.rawMessage}`,
-        exitCode: ExitCode.Unavailable,
-      };
+      return { line: describeUnavailable(error, serverUrl), exitCode: ExitCode.Unavailable };
     case Code.DeadlineExceeded:
       return {
         line: `${serverUrl} did not answer in time (see --timeout)`,
@@ -77,6 +74,14 @@ function reportConnectError(error: ConnectError, serverUrl: string): FailureRepo
         exitCode: ExitCode.Failed,
       };
   }
+}
+
+function describeUnavailable(error: ConnectError, serverUrl: string): string {
+  // What a TLS server, or one of HTTP/1.1 alone, makes of a connection in cleartext HTTP/2.
+  if (error.rawMessage.includes("error code CANCEL") && serverUrl.startsWith("http:")) {
+    return `cannot reach ${serverUrl}: the connection was closed (is it https:// ?)`;
+  }
+  return `${serverUrl} is unavailable: ${error.rawMessage}`;
 }
 
 function describeOutOfRange(error: ConnectError): string {
