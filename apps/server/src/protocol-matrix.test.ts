@@ -4,8 +4,9 @@ import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import type { ClientRequest } from "node:http";
-import type { OutgoingHttpHeaders } from "node:http2";
+import { connect as connectHttp2, type OutgoingHttpHeaders } from "node:http2";
 import { join } from "node:path";
+import { text } from "node:stream/consumers";
 import { suite, test } from "node:test";
 import { connect as connectTls } from "node:tls";
 import { createClient, type Transport } from "@connectrpc/connect";
@@ -60,7 +61,7 @@ suite("cleartext", () => {
   });
 
   suite("Connect GET", () => {
-    const channels = { "1.1": "http.client.request.start", "2": "http2.client.stream.start" };
+    const channels = { "1.1": "http.client.request.created", "2": "http2.client.stream.created" };
     for (const httpVersion of httpVersions) {
       for (const codec of codecs) {
         test(`${codec} over HTTP/${httpVersion}`, async (t) => {
@@ -106,14 +107,17 @@ suite("TLS", needsTools("openssl"), () => {
     },
   });
 
+  const baseUrl = () => `https://${new URL(server().url).host}`;
+
   suite("every protocol and HTTP version", { concurrency: true }, () => {
     for (const way of ways) {
       if (way.codec === "proto" && way.encoding === "identity") {
-        testEveryRpc(way, () => ({ baseUrl: server().url, nodeOptions: { ca } }));
+        testEveryRpc(way, () => ({ baseUrl: baseUrl(), nodeOptions: { ca } }));
       }
     }
   });
 
+  const request = "GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
   const offers: [offered: string[], taken: string | false][] = [
     [["h2", "http/1.1"], "h2"],
     [["http/1.1", "h2"], "h2"],
@@ -122,11 +126,18 @@ suite("TLS", needsTools("openssl"), () => {
   ];
   for (const [offered, taken] of offers) {
     test(`ALPN ${offered.join(", ") || "none"}`, async () => {
-      const { hostname: host, port } = new URL(server().url);
+      const { hostname: host, port } = new URL(baseUrl());
       const socket = connectTls({ host, port: Number(port), ca, ALPNProtocols: offered });
       await once(socket, "secureConnect");
       assert.equal(socket.alpnProtocol, taken);
-      socket.destroy();
+      if (taken === "h2") {
+        const session = connectHttp2(baseUrl(), { createConnection: () => socket });
+        await once(session, "remoteSettings");
+        session.close();
+      } else {
+        socket.write(request);
+        assert.match(await text(socket), /^HTTP\/1\.1 404 /);
+      }
     });
   }
 });

@@ -1,4 +1,4 @@
-import { after, before } from "node:test";
+import { after, before, type TestContext } from "node:test";
 import { type ServerProcess, startServerProcess } from "@parley/testing/server-process";
 import { temporaryFolder } from "@parley/testing/temporary-folder";
 
@@ -23,7 +23,7 @@ export function suiteServer(options: SuiteServerOptions = {}): () => ServerProce
     return server;
   };
   after(() => server?.stop());
-  const folder = temporaryFolder({ after });
+  const folder = temporaryFolder({ after: after as TestContext["after"] });
   before(async () => {
     server = await startServerProcess([
       ...["--data", folder, "--port", String(options.port ?? 0), "--log-level", "info"],
