@@ -155,9 +155,8 @@ function testEveryRpc(way: Way, connection: () => Connection) {
         const gzip = countedGzip();
         const transport = createTransport(way, connection(), gzip.compression);
         await scenario.run(createClient(ChatService, transport), `${name}: ${scenario.name}`);
-        const compressed = encoding === "gzip";
-        assert.equal(gzip.sent > 0, compressed);
-        assert.equal(gzip.received > 0, compressed && scenario.longResponses === true);
+        // Whether responses are compressed for callers that accept it is the server's choice.
+        assert.equal(gzip.sent > 0, encoding === "gzip");
       });
     }
   });
@@ -180,18 +179,14 @@ function createTransport(way: Way, connection: Connection, gzip: Compression): T
   });
 }
 
-/** gzip for one transport, which counts the messages that it is used for. */
+/** gzip for one transport, which counts the messages that it compresses. */
 function countedGzip() {
-  const counts = { sent: 0, received: 0 };
+  const counts = { sent: 0 };
   const compression: Compression = {
-    name: "gzip",
+    ...compressionGzip,
     compress(bytes) {
       counts.sent += 1;
       return compressionGzip.compress(bytes);
-    },
-    decompress(bytes, readMaxBytes) {
-      counts.received += 1;
-      return compressionGzip.decompress(bytes, readMaxBytes);
     },
   };
   return Object.assign(counts, { compression });
