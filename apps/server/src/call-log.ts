@@ -6,6 +6,7 @@ import {
   type Interceptor,
 } from "@connectrpc/connect";
 import type { FastifyBaseLogger } from "fastify";
+import { MessageLogError } from "./message-log.ts";
 
 /** The logger of the request that a call came in; set by whoever hosts the router. */
 export const requestLogKey: ContextKey<FastifyBaseLogger | undefined> = createContextKey<
@@ -13,11 +14,20 @@ export const requestLogKey: ContextKey<FastifyBaseLogger | undefined> = createCo
 >(undefined, { description: "the request's logger" });
 
 /** Codes that are the server's own fault, and say more than that a caller was refused. */
-const faults = new Set<Code>([Code.Internal, Code.Unknown, Code.DataLoss, Code.Unavailable]);
+const faults = new Set<Code>([Code.Internal, Code.Unknown, Code.DataLoss]);
 
-/** What ended a call: when it was aborted, why, rather than what broke in consequence. */
+/** Codes of what aborts a call here: its deadline, and the drain. Any other came with its connection. */
+const endedByServer = new Set<Code>([Code.DeadlineExceeded, Code.Unavailable]);
+
+/** What ended a call; when it was aborted, why, rather than what broke in consequence. */
 function failureOf(error: unknown, { aborted, reason }: AbortSignal): ConnectError {
-  return aborted ? ConnectError.from(reason, Code.Canceled) : ConnectError.from(error);
+  if (!aborted) {
+    return ConnectError.from(error);
+  }
+  const abortion = ConnectError.from(reason);
+  return endedByServer.has(abortion.code)
+    ? abortion
+    : new ConnectError("the caller went away", Code.Canceled);
 }
 
 /**
@@ -39,7 +49,7 @@ export function createCallLogInterceptor(): Interceptor {
         code: failure ? Code[failure.code] : "Ok",
         durationMs: Math.round(performance.now() - startedAtMs),
       };
-      if (failure && faults.has(failure.code)) {
+      if (failure && (faults.has(failure.code) || failure.cause instanceof MessageLogError)) {
         log.error({ ...call, err: failure.cause ?? failure }, "call failed");
       } else {
         log.debug(failure ? { ...call, reason: failure.rawMessage } : call, "call ended");

@@ -81,6 +81,8 @@ export function buildServer(options: ServerOptions): Server {
     ],
     readMaxBytes: maxMessageBytes,
     writeMaxBytes: maxMessageBytes,
+    // Compressing a message for each of its readers would cost more than all else.
+    compressMinBytes: maxMessageBytes,
     contextValues: (request) => createContextValues().set(requestLogKey, request.log),
     routes(router) {
       router.service(ChatService, chatService);
