@@ -8,6 +8,7 @@ import { reflectionRoutes } from "@parley/host/reflection";
 import { rewriteServiceAliases } from "@parley/host/service-aliases";
 import { unimplementedHandler } from "@parley/host/unimplemented";
 import { ChatService } from "@parley/proto/chat/v1";
+import { file_google_rpc_error_details } from "@parley/proto/google/rpc/error_details";
 import {
   type FastifyBaseLogger,
   type FastifyHttp2Options,
@@ -87,7 +88,10 @@ export function buildServer(options: ServerOptions): Server {
     routes(router) {
       router.service(ChatService, chatService);
       health.routes(router);
-      reflectionRoutes([ChatService, health.service])(router);
+      // Nothing in the contract refers to the error details: clients find them by name.
+      reflectionRoutes([ChatService, health.service], { files: [file_google_rpc_error_details] })(
+        router,
+      );
     },
   });
   app.setNotFoundHandler(unimplementedHandler);
