@@ -54,7 +54,7 @@ export async function resolvePosition(
   return Number(sequence);
 }
 
-/** Runs the action with a notifier that is also woken when the call or the server ends. */
+/** Notifies when the call or the server ends, until the returned function is called. */
 export function wakeOnEnd(
   notifier: Notifier,
   signal: AbortSignal,

@@ -4,7 +4,7 @@ import type { HandlerContext, ServiceImpl } from "@connectrpc/connect";
 import {
   type ChatService,
   type ListMessagesRequest,
-  ListMessagesResponseSchema,
+  type ListMessagesResponseSchema,
   type ListRoomsRequest,
   ListRoomsResponseSchema,
   type Message,
@@ -166,46 +166,44 @@ async function* streamMetrics(
 
 async function listMessages(
   context: ChatContext,
-  { room, cursor, pageSize }: ListMessagesRequest,
+  request: ListMessagesRequest,
 ): Promise<MessageInitShape<typeof ListMessagesResponseSchema>> {
+  const { messages, hasMore, extent } = await readPage(context, request);
+  return {
+    messages: messages.map(toMessage),
+    hasMore,
+    oldest: toPosition(context.log.epoch, extent.oldest),
+    head: toPosition(context.log.epoch, extent.head),
+  };
+}
+
+async function readPage(context: ChatContext, { room, cursor, pageSize }: ListMessagesRequest) {
   const { log } = context;
   const limit = { messages: pageSize || defaultPageSize, bytes: maxPageBytes };
-  const position = cursor.case && (await resolvePosition(context, room, cursor.value, cursor.case));
-  const page =
-    cursor.case === "after"
-      ? await log.readAfter(
-          room,
-          typeof position === "number" ? position : (await log.extent(room)).oldest,
-          limit,
-        )
-      : await log.readBefore(
-          room,
-          position === undefined
-            ? Number.MAX_SAFE_INTEGER
-            : typeof position === "number"
-              ? position
-              : 0,
-          limit,
-        );
-  return create(ListMessagesResponseSchema, {
-    messages: page.messages.map(toMessage),
-    hasMore: page.hasMore,
-    oldest: toPosition(log.epoch, page.extent.oldest),
-    head: toPosition(log.epoch, page.extent.head),
-  });
+  if (cursor.case === undefined) {
+    return log.readBefore(room, Number.MAX_SAFE_INTEGER, limit);
+  }
+  const position = await resolvePosition(context, room, cursor.value, cursor.case);
+  if (cursor.case === "before") {
+    return log.readBefore(room, position === "oldest" ? 0 : position, limit);
+  }
+  const start = position === "oldest" ? (await log.extent(room)).oldest : position;
+  return log.readAfter(room, start, limit);
 }
 
 async function listRooms({ log, rooms }: ChatContext, { pageSize, pageToken }: ListRoomsRequest) {
   const limit = pageSize || defaultPageSize;
-  const occupied: NamedRoomExtent[] = rooms
-    .occupied(pageToken)
-    .slice(0, limit + 1)
-    .map((name) => ({ name, head: 0, oldest: 0, messageCount: 0 }));
   const stored = await log.rooms(pageToken, limit + 1);
-  // A room that both know is shown as the log has it.
-  const found = new Map([...occupied, ...stored].map((room) => [room.name, room]));
-  const sorted = [...found.values()].sort((a, b) => compareNames(a.name, b.name));
-  const page = sorted.slice(0, limit);
+  const storedNames = new Set(stored.map(({ name }) => name));
+  const occupied: NamedRoomExtent[] = await Promise.all(
+    rooms
+      .occupied(pageToken)
+      .slice(0, limit + 1)
+      .filter((name) => !storedNames.has(name))
+      .map(async (name) => ({ name, ...(await log.extent(name)) })),
+  );
+  const found = [...occupied, ...stored].sort((a, b) => compareNames(a.name, b.name));
+  const page = found.slice(0, limit);
   return create(ListRoomsResponseSchema, {
     rooms: page.map(({ name, head, messageCount }) => {
       const members = rooms.members(name);
@@ -217,6 +215,6 @@ async function listRooms({ log, rooms }: ChatContext, { pageSize, pageToken }: L
         memberCount: members.length,
       };
     }),
-    nextPageToken: sorted.length > limit ? (page.at(-1)?.name ?? "") : "",
+    nextPageToken: found.length > limit ? (page.at(-1)?.name ?? "") : "",
   });
 }

@@ -36,10 +36,11 @@ export class ChatSession {
   async *run(input: AsyncIterable<Message>): AsyncGenerator<Message> {
     const stopWaking = wakeOnEnd(this.#notifier, this.#signal, this.#context);
     this.#read(input);
-    let aliveAtMs = Date.now() + aliveIntervalMs;
+    let aliveAtMs = performance.now() + aliveIntervalMs;
+    let flushed = false;
     try {
       for (;;) {
-        const message = this.#takeNext();
+        const message = this.#takeAnswer() ?? (this.#inputEnd ? undefined : this.#takeFromRooms());
         if (message) {
           yield message;
         } else if (this.#inputEnd) {
@@ -47,12 +48,16 @@ export class ChatSession {
             throw this.#inputEnd.error;
           }
           return;
+        } else if (this.#context.drainSignal.aborted && !flushed) {
+          // What is being appended is still acknowledged.
+          await this.#appends.flush();
+          flushed = true;
         } else {
           throwIfEnding(this.#signal, this.#context);
-          await this.#notifier.wait(aliveAtMs - Date.now());
+          await this.#notifier.wait(aliveAtMs - performance.now());
         }
-        if (Date.now() >= aliveAtMs) {
-          aliveAtMs = Date.now() + aliveIntervalMs;
+        if (performance.now() >= aliveAtMs) {
+          aliveAtMs = performance.now() + aliveIntervalMs;
           yield alive();
         }
       }
@@ -66,12 +71,15 @@ export class ChatSession {
     }
   }
 
-  #takeNext(): Message | undefined {
+  #takeAnswer(): Message | undefined {
     const answer = this.#answers.shift();
     if (answer) {
       this.#answersTaken.notify();
-      return answer;
     }
+    return answer;
+  }
+
+  #takeFromRooms(): Message | undefined {
     for (const [room, cursor] of this.#cursors) {
       const message = takeNext(cursor, () => this.#context.metrics.countDelivery());
       if (message) {

@@ -7,7 +7,7 @@ export interface CursorOptions {
   readonly user: string;
   /** The sequence to start after. */
   readonly startAfter: number;
-  /** Whether the user counts as a member of the room while the cursor is open, and is told of others. */
+  /** Whether the reader is told who comes and goes. The user is in the room either way. */
   readonly presence: boolean;
   /** Called whenever `next` or `nextPresence` may have something again. */
   readonly onChange: () => void;

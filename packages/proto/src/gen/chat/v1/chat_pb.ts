@@ -753,8 +753,8 @@ export const ChatService: GenService<{
    *
    * - A CHAT message is appended to its room.
    * - A JOIN message makes the stream receive its room from then on, welcome
-   *   first, as SubscribeMessages does. Its `epoch` and `sequence`, when set,
-   *   are the position to resume after.
+   *   first, as SubscribeMessages does with presence. Its `epoch` and
+   *   `sequence`, when set, are the position to resume after.
    * - A LEAVE message stops that.
    *
    * Each is answered, in order, by a SYSTEM message from user "Server" with id
