@@ -1,5 +1,6 @@
 import { createServer } from "node:http";
 import type { Server as NetServer, Socket } from "node:net";
+import { discardUnread } from "./discard-unread.ts";
 import type { ListenerOptions, RequestHandler } from "./listener.ts";
 
 /** The HTTP/1 half of a listener: serves connections that something else accepts. */
@@ -12,6 +13,9 @@ export interface Http1Server {
   /** Ends what remains of the server when all connections are gone. */
   dispose(): void;
 }
+
+/** How long a client may go on with the body of a request that has been answered. */
+const unreadTimeoutMs = 10_000;
 
 /**
  * Creates the HTTP/1 half. What users attach to `front`, the server that they know,
@@ -40,11 +44,13 @@ export function createHttp1Server(
   // Starts the timer behind headersTimeout: this server never listens itself.
   server.emit("listening");
 
-  server.on("request", ({ socket }, response) => {
+  server.on("request", (request, response) => {
+    const { socket } = request;
     requestCounts.set(socket, (requestCounts.get(socket) ?? 0) + 1);
     if (isClosing) {
       response.shouldKeepAlive = false;
     }
+    discardUnread(request, response, unreadTimeoutMs);
     response.once("close", () => {
       const requestCount = (requestCounts.get(socket) ?? 1) - 1;
       if (requestCounts.has(socket)) {
