@@ -1,6 +1,6 @@
 import { cpus } from "node:os";
 import { type ELDHistogram, monitorEventLoopDelay } from "node:perf_hooks";
-import type { Interceptor } from "@connectrpc/connect";
+import type { CallObserver } from "@parley/host/call-observer";
 
 /** One measured value, with the labels that tell what exactly was measured. */
 export interface Measurement {
@@ -21,12 +21,22 @@ export class Metrics {
     this.#subscriptionCount = subscriptionCount;
   }
 
-  /** Counts every call by its path when it starts. */
-  readonly interceptor: Interceptor = (next) => (request) => {
-    const path = `/${request.service.typeName}/${request.method.name}`;
+  /** Counts every call by its path when it begins. */
+  readonly observer: CallObserver = ({ service, method }) => {
+    const path = `/${service}/${method}`;
     this.#callCounts.set(path, (this.#callCounts.get(path) ?? 0) + 1);
-    return next(request);
+    return undefined;
   };
+
+  /** Subscriptions that are open now. */
+  get subscriptionCount(): number {
+    return this.#subscriptionCount();
+  }
+
+  /** Messages of rooms handed to readers since the start. */
+  get deliveryCount(): number {
+    return this.#deliveryCount;
+  }
 
   /** Counts a message of a room that is handed to a reader. */
   countDelivery(): void {

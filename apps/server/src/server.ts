@@ -1,10 +1,13 @@
 import type { Http2Server } from "node:http2";
-import { createContextValues } from "@connectrpc/connect";
 import { fastifyConnectPlugin } from "@connectrpc/connect-fastify";
+import { createCallLog } from "@parley/host/call-log";
+import { createObserverInterceptor } from "@parley/host/call-observer";
+import { createTracingInterceptor } from "@parley/host/call-tracing";
 import { createDrain, type Drain } from "@parley/host/drain";
 import { createHealth } from "@parley/host/health";
 import { createListener, type ListenerOptions } from "@parley/host/listener";
 import { reflectionRoutes } from "@parley/host/reflection";
+import { requestContext } from "@parley/host/request-context";
 import { rewriteServiceAliases } from "@parley/host/service-aliases";
 import { unimplementedHandler } from "@parley/host/unimplemented";
 import { ChatService } from "@parley/proto/chat/v1";
@@ -16,10 +19,10 @@ import {
   fastify,
   LogController,
 } from "fastify";
-import { createCallLogInterceptor, requestLogKey } from "./call-log.ts";
 import { createChatService } from "./chat-service.ts";
 import type { MessageLog } from "./message-log.ts";
 import { Metrics } from "./metrics.ts";
+import { createPrometheus } from "./prometheus.ts";
 import { Rooms, type RoomsOptions } from "./rooms.ts";
 import { createValidateInterceptor } from "./validate-interceptor.ts";
 
@@ -56,6 +59,7 @@ export function buildServer(options: ServerOptions): Server {
   const metrics = new Metrics(() => rooms.subscriptionCount);
   const health = createHealth({ services: [ChatService, originalServiceName] });
   const listener = createListener({ ...(options.tls ? { tls: options.tls } : {}) });
+  const prometheus = createPrometheus({ metrics, listener });
   const drain = createDrain({ listener, health, timeoutMs: options.drainTimeoutMs ?? 10_000 });
   const chatService = createChatService({
     log,
@@ -69,22 +73,22 @@ export function buildServer(options: ServerOptions): Server {
     http2: true,
     serverFactory: listener.serverFactory,
     logger: options.logger ?? false,
-    // Calls are logged by the interceptor, which knows how they ended.
+    // Calls are logged by an observer, which knows how they ended.
     logController: new LogController({ disableRequestLogging: true }),
     rewriteUrl: rewriteServiceAliases({ [originalServiceName]: ChatService.typeName }),
   });
   app.register(fastifyConnectPlugin, {
     interceptors: [
+      createObserverInterceptor(createCallLog(), metrics.observer, prometheus.observer),
+      createTracingInterceptor(),
       drain.interceptor,
-      createCallLogInterceptor(),
-      metrics.interceptor,
       createValidateInterceptor(),
     ],
     readMaxBytes: maxMessageBytes,
     writeMaxBytes: maxMessageBytes,
     // Compressing a message for each of its readers would cost more than all else.
     compressMinBytes: maxMessageBytes,
-    contextValues: (request) => createContextValues().set(requestLogKey, request.log),
+    contextValues: requestContext,
     routes(router) {
       router.service(ChatService, chatService);
       health.routes(router);
@@ -93,6 +97,10 @@ export function buildServer(options: ServerOptions): Server {
         router,
       );
     },
+  });
+  app.get("/metrics", async (_, reply) => {
+    reply.type(prometheus.registry.contentType);
+    return prometheus.registry.metrics();
   });
   app.setNotFoundHandler(unimplementedHandler);
   app.addHook("onClose", async () => rooms.close());

@@ -28,8 +28,8 @@ export interface DrainOptions {
 /** The graceful end of a server. */
 export interface Drain {
   /**
-   * For the `interceptors` of the Connect router; put it first, so that it sees a
-   * call before the others and counts it until they are done. It counts calls in
+   * For the `interceptors` of the Connect router; put it first, observers of calls
+   * aside, so that it counts a call until the others are done. It counts calls in
    * flight and refuses new ones once the drain has started, with UNAVAILABLE and a
    * `google.rpc.RetryInfo`. Calls of `grpc.health.v1.Health` pass, and are not
    * counted.

@@ -75,7 +75,7 @@ test("another project installs, compiles and runs the published packages", async
   await writeFile(join(folder, "consumer.ts"), consumer.trimStart());
   await copyFile(join(repository, ".tsconfig.json"), join(folder, "base.json"));
   // Connect's own declarations name types of the DOM.
-  const lib = ["es2024", "esnext.disposable", "dom"];
+  const lib = ["es2024", "esnext.array", "esnext.disposable", "dom"];
   const options = { noEmit: false, skipLibCheck: false, lib };
   await writeFile(
     join(folder, "tsconfig.json"),

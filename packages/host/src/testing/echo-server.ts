@@ -6,6 +6,7 @@ import { fastifyConnectPlugin } from "@connectrpc/connect-fastify";
 import { type FastifyHttp2Options, type FastifyInstance, fastify } from "fastify";
 import { EchoService } from "../gen/testing/v1/echo_pb.ts";
 import { createListener, type Listener, type ListenerOptions } from "../listener.ts";
+import { requestContext } from "../request-context.ts";
 
 export type EchoImplementation = Partial<ServiceImpl<typeof EchoService>>;
 
@@ -62,6 +63,7 @@ export async function startEchoServer(
   options.configure?.(app);
   await app.register(fastifyConnectPlugin, {
     interceptors: options.interceptors ?? [],
+    contextValues: requestContext,
     routes(router) {
       router.service(EchoService, { ...echo, ...options.handlers });
       options.routes?.(router);
