@@ -149,6 +149,19 @@ const messages: Case<MessageInit>[] = [
     request: { ...message, content: tooMuchText },
     fields: ["content"],
   },
+  ...[
+    { timestamp: { seconds: -62_135_596_801n }, fields: ["timestamp.seconds"] },
+    { timestamp: { seconds: 253_402_300_800n }, fields: ["timestamp.seconds"] },
+    { timestamp: { nanos: -1 }, fields: ["timestamp.nanos"] },
+    {
+      timestamp: { seconds: 2n ** 62n, nanos: 1_000_000_000 },
+      fields: ["timestamp.seconds", "timestamp.nanos"],
+    },
+  ].map(({ timestamp, fields }) => ({
+    because: `its timestamp is ${timestamp.seconds} s and ${timestamp.nanos} ns`,
+    request: { ...message, timestamp },
+    fields,
+  })),
   {
     because: "it is the server's to send",
     request: { ...message, type: MessageType.SYSTEM },
@@ -210,6 +223,15 @@ for (const [protocol, createTransport] of Object.entries(factories)) {
         const transport = createTransport({ baseUrl: server().url, httpVersion, nodeOptions });
         return createClient(ChatService, transport);
       };
+      /** In JSON all that is stored has to be written out. */
+      const readAsJson = (room: string) => {
+        const transport = createTransport({
+          baseUrl: server().url,
+          httpVersion,
+          useBinaryFormat: false,
+        });
+        return createClient(ChatService, transport).listMessages({ room, pageSize: 1_000 });
+      };
       let client: ChatClient;
       const table = <Init>(
         method: string,
@@ -262,8 +284,15 @@ for (const [protocol, createTransport] of Object.entries(factories)) {
         const taken = { room, user: atMost, content: "é", idempotencyKey: atMost };
         await client.sendMessage(taken);
         await client.uploadMessages(each({ ...taken, id: atMost, epoch: atMost }));
-        const { messages, hasMore } = await client.listMessages({ room, pageSize: 1_000 });
-        assert.equal(messages.length, 1);
+        const years = [
+          { seconds: -62_135_596_800n },
+          { seconds: 253_402_300_799n, nanos: 999_999_999 },
+        ];
+        await client.uploadMessages(
+          each(...years.map((timestamp) => ({ ...taken, idempotencyKey: "", timestamp }))),
+        );
+        const { messages, hasMore } = await readAsJson(room);
+        assert.equal(messages.length, 3);
         assert.equal(messages[0]?.user, atMost);
         assert.equal(hasMore, false);
         for (const heartbeat of [{ nanos: 10_000_000 }, { seconds: 3_600n }]) {

@@ -26,6 +26,7 @@ import {
   wakeOnEnd,
 } from "./chat-context.ts";
 import { ChatSession } from "./chat-session.ts";
+import { checkChatMessage } from "./check-chat-message.ts";
 import type { AppendResult, NamedRoomExtent } from "./message-log.ts";
 import { Notifier } from "./notifier.ts";
 import { compareNames } from "./rooms.ts";
@@ -130,9 +131,7 @@ async function uploadMessages({ log }: ChatContext, messages: AsyncIterable<Mess
     if (message.type !== MessageType.CHAT) {
       throw invalidArgument({ field: "type", description: "must be CHAT" });
     }
-    if (message.content === "") {
-      throw invalidArgument({ field: "content", description: "must not be empty" });
-    }
+    checkChatMessage(message);
     await appends.push(toRecord(message, Date.now()), undefined);
   }
   await appends.flush();

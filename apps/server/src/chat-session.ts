@@ -3,6 +3,7 @@ import { timestampNow } from "@bufbuild/protobuf/wkt";
 import { type Message, MessageSchema, MessageType } from "@parley/proto/chat/v1";
 import { AppendPipeline } from "./append-pipeline.ts";
 import { type ChatContext, resolvePosition, throwIfEnding, wakeOnEnd } from "./chat-context.ts";
+import { checkChatMessage } from "./check-chat-message.ts";
 import type { Cursor } from "./cursor.ts";
 import { Notifier } from "./notifier.ts";
 import { invalidArgument } from "./service-errors.ts";
@@ -124,9 +125,7 @@ export class ChatSession {
   async #handle(message: Message): Promise<void> {
     switch (message.type) {
       case MessageType.CHAT:
-        if (message.content === "") {
-          throw invalidArgument({ field: "content", description: "must not be empty" });
-        }
+        checkChatMessage(message);
         await this.#appends.push(toRecord(message, Date.now()), message);
         return;
       case MessageType.JOIN:
