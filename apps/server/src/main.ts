@@ -54,7 +54,13 @@ async function main(config: Config): Promise<void> {
   process.on("SIGINT", end);
 
   app.log.info({ data: resolve(config.data), epoch: log.epoch }, "message log opened");
-  await app.listen({ host: config.host, port: config.port });
+  await app.listen({
+    host: config.host,
+    port: config.port,
+    listenTextResolver: (address) =>
+      // Fastify does not know of the listener's TLS.
+      `Server listening at ${config.tls ? address.replace(/^http:/, "https:") : address}`,
+  });
 }
 
 function reasonOf(error: unknown, { host, port, data }: Config): string {

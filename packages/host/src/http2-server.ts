@@ -12,6 +12,9 @@ export interface Http2Server {
   close(): void;
 }
 
+/** How long a client may take to close a connection whose session has ended. */
+const lingerMs = 1_000;
+
 /** Creates the HTTP/2 half. */
 export function createHttp2Server(options: ListenerOptions, handler: RequestHandler): Http2Server {
   const {
@@ -44,6 +47,7 @@ export function createHttp2Server(options: ListenerOptions, handler: RequestHand
     serve(socket) {
       // Else a session whose client closed its side would stay.
       socket.allowHalfOpen = false;
+      socket.once("finish", () => linger(socket));
       server.emit("connection", socket);
     },
     get sessionCount() {
@@ -55,6 +59,16 @@ export function createHttp2Server(options: ListenerOptions, handler: RequestHand
       }
     },
   };
+}
+
+/**
+ * A session that has ended waits for its client to close the connection too, which one
+ * that does not read its last messages does not do.
+ */
+function linger(socket: Socket): void {
+  const timer = setTimeout(() => socket.destroy(), lingerMs);
+  timer.unref();
+  socket.once("close", () => clearTimeout(timer));
 }
 
 /**

@@ -4,12 +4,17 @@ import { Agent, get, type IncomingMessage } from "node:http";
 import { connect as connectHttp2 } from "node:http2";
 import { text } from "node:stream/consumers";
 import { suite, type TestContext, test } from "node:test";
+import { connect as connectTls } from "node:tls";
+import { needsTools } from "@parley/testing/tools";
 import { createListener } from "./listener.ts";
+import { createCertificate } from "./testing/certificate.ts";
 import { startEchoServer } from "./testing/echo-server.ts";
 import { connectRaw, preface } from "./testing/raw-http2.ts";
 
 // Long enough to fail a test that waits for it.
 const longMs = 100_000;
+
+const tools = needsTools("openssl");
 
 suite("close()", () => {
   test("closes what is idle at once", async (t) => {
@@ -30,6 +35,26 @@ suite("close()", () => {
     assert.equal(listener.sessionCount, 0);
     await assert.rejects(getText(`${url}/`), { code: "ECONNREFUSED" });
     agent.destroy();
+  });
+
+  test("does not wait for a client that left during its TLS handshake", tools, async (t) => {
+    const tls = createCertificate();
+    const { port, listener } = await startEchoServer(t, { listen: { tls } });
+    const client = connectTls({ port, host: "127.0.0.1", ca: tls.cert, servername: "localhost" });
+    await once(client, "secureConnect");
+    // The client is through with the handshake before the server is.
+    client.destroy();
+    await listener.close({ timeoutMs: longMs });
+    assert.equal(listener.connectionCount, 0);
+  });
+
+  test("does not wait for a client that leaves a finished answer unread", async (t) => {
+    const { url, listener } = await startEchoServer(t);
+    const session = connectHttp2(url);
+    t.after(() => session.destroy());
+    await once(session.request({ ":path": "/" }), "response");
+    await listener.close({ timeoutMs: longMs });
+    assert.equal(listener.connectionCount, 0);
   });
 
   test("lets answers be finished", async (t) => {

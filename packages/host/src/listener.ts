@@ -139,6 +139,8 @@ export function createListener(options: ListenerOptions = {}): Listener {
         socket.destroy();
         return;
       }
+      // An HTTP/1 client may end its side after the request and still expects an answer.
+      socket.allowHalfOpen = true;
       undecided.add(socket);
       socket.once("close", () => undecided.delete(socket));
       peekPreface(socket, firstByteTimeoutMs, (announced) => {
@@ -211,8 +213,6 @@ export function createListener(options: ListenerOptions = {}): Listener {
 
 function createFrontServer(options: ListenerOptions, firstByteTimeoutMs: number): NetServer {
   const socketOptions = {
-    // An HTTP/1 client may end its side after the request and still expects an answer.
-    allowHalfOpen: true,
     noDelay: true,
     // HTTP/1 has no PING: the system finds the clients that are gone.
     keepAlive: true,
