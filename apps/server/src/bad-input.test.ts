@@ -158,7 +158,7 @@ const messages: Case<MessageInit>[] = [
       fields: ["timestamp.seconds", "timestamp.nanos"],
     },
   ].map(({ timestamp, fields }) => ({
-    because: `its timestamp is ${timestamp.seconds} s and ${timestamp.nanos} ns`,
+    because: `its timestamp is ${timestamp.seconds ?? 0} s and ${timestamp.nanos ?? 0} ns`,
     request: { ...message, timestamp },
     fields,
   })),
