@@ -40,8 +40,16 @@ export function createHttp2Server(options: ListenerOptions, handler: RequestHand
     keepAlive.watch(session);
   });
   server.on("sessionError", onError);
-  server.on("stream", (stream) => stream.once("finish", endUpload));
   server.on("request", handler);
+  // With the first "request" listener, Node has put its compatibility layer here.
+  const [serveAsRequest] = server.listeners("stream");
+  server.removeAllListeners("stream");
+  server.on("stream", (stream, headers, ...rest) => {
+    stream.once("finish", endUpload);
+    if (!options.serveStream?.(stream, headers)) {
+      serveAsRequest?.call(server, stream, headers, ...rest);
+    }
+  });
 
   return {
     serve(socket) {
@@ -73,24 +81,26 @@ function linger(socket: Socket): void {
 
 /**
  * An answer that is complete ends the call: a client that still sends is told to stop
- * (https://www.rfc-editor.org/rfc/rfc9113#section-8.1). Node does so only for a request
- * that nobody began to read; any other would stay open, and its session with it.
+ * (https://www.rfc-editor.org/rfc/rfc9113#section-8.1), and what it sent is dropped. Node
+ * does so only for a request that nobody began to read; any other would stay, with up to
+ * a window of data, until its session ends, and a session that closes would wait for it.
  */
 function endUpload(this: ServerHttp2Stream): void {
   if (!this.readableEnded) {
-    setImmediate(() => resetWhenAnswered(this));
+    setImmediate(() => destroyWhenAnswered(this));
   }
 }
 
-function resetWhenAnswered(stream: ServerHttp2Stream): void {
+function destroyWhenAnswered(stream: ServerHttp2Stream): void {
   if (stream.destroyed) {
     return;
   }
-  if (stream.state.localClose) {
-    stream.close();
+  // A stream that both sides have closed has no such state any more.
+  if (stream.closed || stream.state.localClose) {
+    stream.destroy();
   } else {
     // The end of the answer, its trailers for example, waits for the connection. No event
     // tells when it was sent, and a reset sent before it would take it away.
-    setTimeout(() => resetWhenAnswered(stream), 50).unref();
+    setTimeout(() => destroyWhenAnswered(stream), 50).unref();
   }
 }
