@@ -32,6 +32,18 @@ test("the example in the README runs, answers and ends", async (t) => {
     ...["curl", "--http2-prior-knowledge", `${url}/grpc.health.v1.Health/Check`],
   ]);
   assert.deepEqual(JSON.parse(stdout), { status: "SERVING" });
+  const headers = {
+    "content-type": "application/grpc-web-text",
+    origin: "http://localhost:5173",
+  };
+  const body = Buffer.alloc(5).toString("base64");
+  const answer = await fetch(`${url}/grpc.health.v1.Health/Check`, {
+    method: "POST",
+    headers,
+    body,
+  });
+  assert.equal(answer.headers.get("content-type"), headers["content-type"]);
+  assert.equal(answer.headers.get("access-control-allow-origin"), headers.origin);
   child.kill("SIGTERM");
   assert.deepEqual(await exited, [0, null]);
 });
