@@ -70,12 +70,16 @@ export function wakeOnEnd(
   };
 }
 
-/** Throws why the call, or with it the server, ends; to be called with nothing left to send. */
+/**
+ * Throws why the call, or with it the server, ends. A server that ends lets its
+ * calls send what they have: not before there is nothing left of that.
+ */
 export function throwIfEnding(
   signal: AbortSignal,
   { drainSignal }: Pick<ChatContext, "drainSignal">,
+  caughtUp = true,
 ): void {
-  for (const { aborted, reason } of [signal, drainSignal]) {
+  for (const { aborted, reason } of caughtUp ? [signal, drainSignal] : [signal]) {
     if (aborted) {
       throw ConnectError.from(reason);
     }

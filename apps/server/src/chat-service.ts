@@ -103,7 +103,7 @@ async function* subscribeMessages(
     for (;;) {
       let message = takeNext(cursor, onDelivery);
       if (!message) {
-        throwIfEnding(signal, context);
+        throwIfEnding(signal, context, cursor.caughtUp);
         const remainingMs = sentAtMs + heartbeatMs - performance.now();
         if (remainingMs > 0) {
           await notifier.wait(remainingMs);

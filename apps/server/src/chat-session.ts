@@ -54,7 +54,12 @@ export class ChatSession {
           await this.#appends.flush();
           flushed = true;
         } else {
-          throwIfEnding(this.#signal, this.#context);
+          const cursors = [...this.#cursors.values()];
+          throwIfEnding(
+            this.#signal,
+            this.#context,
+            cursors.every(({ caughtUp }) => caughtUp),
+          );
           await this.#notifier.wait(aliveAtMs - performance.now());
         }
         if (performance.now() >= aliveAtMs) {

@@ -48,6 +48,11 @@ export class Cursor {
     return this.#position;
   }
 
+  /** Whether every message that the room is known to have was taken. */
+  get caughtUp(): boolean {
+    return this.#position >= this.room.head;
+  }
+
   /**
    * Takes the next message if one is at hand. When none is, `onChange` is called
    * as soon as there may be one.
