@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { hostname } from "node:os";
+import { createOriginCheck } from "@parley/host/cors";
 import { Command, InvalidArgumentError, Option } from "commander";
 
 /** All that the server can be told, from flags and the environment. */
@@ -12,6 +13,8 @@ export interface Config {
   readonly instanceId: string;
   /** Contents of the files; both or none. */
   readonly tls: { readonly key: string; readonly cert: string } | undefined;
+  /** Origins whose pages may call. Undefined stands for localhost. */
+  readonly corsOrigins: readonly string[] | undefined;
   readonly retentionMs: number;
   readonly retentionBytes: number;
   readonly idempotencyWindowMs: number;
@@ -46,6 +49,7 @@ export function readConfig(args: readonly string[]): Config {
     logLevel: options.logLevel,
     instanceId: options.instanceId,
     tls: options.tlsKey && { key: options.tlsKey, cert: options.tlsCert },
+    corsOrigins: options.corsOrigins,
     retentionMs: options.retentionAge,
     retentionBytes: options.retentionBytes,
     idempotencyWindowMs: options.idempotencyWindow,
@@ -83,6 +87,14 @@ function createCommand(): Command {
     )
     .addOption(
       option("--tls-cert <file>", "and this PEM certificate chain", "TLS_CERT").argParser(readPem),
+    )
+    .addOption(
+      option(
+        "--cors-origins <list>",
+        "origins whose pages may call, separated by commas, or * for any; the server's own " +
+          "always may, and those of localhost if this is left out",
+        "CORS_ORIGINS",
+      ).argParser(parseOrigins),
     )
     .addOption(
       option("--retention-age <duration>", "how long a message is kept", "RETENTION_AGE")
@@ -167,6 +179,18 @@ function parseNonEmpty(text: string): string {
     throw new InvalidArgumentError("It must not be empty.");
   }
   return text;
+}
+
+function parseOrigins(text: string): string[] {
+  const origins = parseNonEmpty(text)
+    .split(",")
+    .map((origin) => origin.trim());
+  try {
+    createOriginCheck({ origins });
+  } catch (error) {
+    throw new InvalidArgumentError(`${(error as Error).message}.`);
+  }
+  return origins;
 }
 
 function parseDuration(text: string): number {

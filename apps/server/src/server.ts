@@ -3,7 +3,9 @@ import { fastifyConnectPlugin } from "@connectrpc/connect-fastify";
 import { createCallLog } from "@parley/host/call-log";
 import { createObserverInterceptor } from "@parley/host/call-observer";
 import { createTracingInterceptor } from "@parley/host/call-tracing";
+import { createCors } from "@parley/host/cors";
 import { createDrain, type Drain } from "@parley/host/drain";
+import { grpcWebTextHook } from "@parley/host/grpc-web-text";
 import { createHealth } from "@parley/host/health";
 import { createListener, type ListenerOptions } from "@parley/host/listener";
 import { reflectionRoutes } from "@parley/host/reflection";
@@ -34,6 +36,11 @@ export interface ServerOptions extends RoomsOptions {
   /** How long calls in flight may take to end when the server drains. Default 10,000. */
   readonly drainTimeoutMs?: number;
   readonly tls?: NonNullable<ListenerOptions["tls"]> | undefined;
+  /**
+   * Origins whose pages may call, besides the server's own; "*" is any. Default:
+   * localhost with any port.
+   */
+  readonly corsOrigins?: readonly string[] | undefined;
   /** Fastify's logger option. Default: no logging. */
   readonly logger?: FastifyHttp2Options<Http2Server, FastifyBaseLogger>["logger"];
 }
@@ -52,6 +59,9 @@ export const maxMessageBytes: number = 10 * 1024 * 1024;
 /** The package of the contract that chat.v1 is a superset of. */
 const originalServiceName = "chat.ChatService";
 
+/** What pages could send to that service, and read from it, through its proxy. */
+const originalHeaders = ["custom-header-1"];
+
 /** Builds the service from its parts; nothing of it listens yet. */
 export function buildServer(options: ServerOptions): Server {
   const { log } = options;
@@ -61,6 +71,11 @@ export function buildServer(options: ServerOptions): Server {
   const listener = createListener({ ...(options.tls ? { tls: options.tls } : {}) });
   const prometheus = createPrometheus({ metrics, listener });
   const drain = createDrain({ listener, health, timeoutMs: options.drainTimeoutMs ?? 10_000 });
+  const cors = createCors({
+    origins: options.corsOrigins,
+    allowedHeaders: originalHeaders,
+    exposedHeaders: originalHeaders,
+  });
   const chatService = createChatService({
     log,
     rooms,
@@ -77,6 +92,8 @@ export function buildServer(options: ServerOptions): Server {
     logController: new LogController({ disableRequestLogging: true }),
     rewriteUrl: rewriteServiceAliases({ [originalServiceName]: ChatService.typeName }),
   });
+  app.addHook("onRequest", cors.hook);
+  app.addHook("onRequest", grpcWebTextHook);
   app.register(fastifyConnectPlugin, {
     interceptors: [
       createObserverInterceptor(createCallLog(), metrics.observer, prometheus.observer),
