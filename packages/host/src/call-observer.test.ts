@@ -113,7 +113,7 @@ suite("an observer is told of every call once", () => {
     assert.equal((await observations.next()).error?.code, Code.PermissionDenied);
     await assert.rejects(Array.fromAsync(client.serverStream({ text: "a", repeat: 1 })));
     const broken = await observations.next();
-    assert.deepEqual([broken.error?.code, broken.sentCount], [Code.Unknown, 1]);
+    assert.deepEqual([broken.error?.code, broken.sentCount], [Code.Internal, 1]);
     assert.ok(broken.error?.cause instanceof TypeError);
   });
 
@@ -184,7 +184,7 @@ test("calls are logged with what an operator asks for", async (t) => {
     code: "ResourceExhausted",
     reason: "not today",
   });
-  assert.partialDeepStrictEqual(broken, { level: 50, code: "Unknown", err: { message: "a bug" } });
+  assert.partialDeepStrictEqual(broken, { level: 50, code: "Internal", err: { message: "a bug" } });
 });
 
 test("calls are counted for Prometheus", async (t) => {
@@ -278,7 +278,7 @@ test("calls are traced once an SDK is registered", async (t) => {
     "network.peer.address": "127.0.0.1",
   });
   assert.equal(fine?.status.code, SpanStatusCode.UNSET);
-  assert.equal(broken?.attributes["rpc.response.status_code"], "Unknown");
+  assert.equal(broken?.attributes["rpc.response.status_code"], "Internal");
   assert.equal(broken?.status.code, SpanStatusCode.ERROR);
   const ids = [fine, broken, stream, stream].map((span) => span?.spanContext().spanId);
   assert.deepEqual(active, ids, "handlers run within their span");

@@ -121,7 +121,10 @@ const abortedByServer = new Set<Code>([Code.DeadlineExceeded, Code.Unavailable])
 /** When a call was aborted, the reason for that rather than what broke in consequence. */
 function reasonOf(error: unknown, { aborted, reason }: AbortSignal): ConnectError {
   if (!aborted) {
-    return ConnectError.from(error);
+    // What Connect tells of an error that is not meant for callers.
+    return error instanceof ConnectError
+      ? error
+      : new ConnectError("internal error", Code.Internal, undefined, undefined, error);
   }
   const abortion = ConnectError.from(reason, Code.Canceled);
   return abortedByServer.has(abortion.code) ? abortion : callerLeft();

@@ -44,7 +44,7 @@ export function createHttp2Server(options: ListenerOptions, handler: RequestHand
   // With the first "request" listener, Node has put its compatibility layer here.
   const [serveAsRequest] = server.listeners("stream");
   server.removeAllListeners("stream");
-  server.on("stream", (stream, headers, ...rest) => {
+  server.on("stream", (stream: ServerHttp2Stream, headers, ...rest) => {
     stream.once("finish", endUpload);
     if (!options.serveStream?.(stream, headers)) {
       serveAsRequest?.call(server, stream, headers, ...rest);

@@ -1,10 +1,13 @@
 import type {
   Http2ServerRequest,
   Http2ServerResponse,
+  IncomingHttpHeaders,
   Http2Server as NodeHttp2Server,
+  ServerHttp2Stream,
 } from "node:http2";
 import { createServer as createNetServer, Server as NetServer, type Socket } from "node:net";
 import { createServer as createTlsServer, type TLSSocket, type TlsOptions } from "node:tls";
+import { checkAuthority } from "./check-authority.ts";
 import { createHttp1Server, type Http1Server } from "./http1-server.ts";
 import { createHttp2Server, type Http2Server } from "./http2-server.ts";
 import { peekPreface, type WireProtocol } from "./peek-preface.ts";
@@ -61,6 +64,11 @@ export interface ListenerOptions {
   readonly pingIntervalMs?: number;
   /** How long a PING may stay unanswered before the session is destroyed. Default 10_000. */
   readonly pingTimeoutMs?: number;
+  /**
+   * Asked for every HTTP/2 stream before Fastify gets it. True when it serves the
+   * stream itself, as the lean path does.
+   */
+  readonly serveStream?: (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) => boolean;
   /**
    * How long closing waits for calls to end before it destroys their connections:
    * the default of {@link Listener.close}, and what Fastify's own `close()` gets.
@@ -119,10 +127,11 @@ export function createListener(options: ListenerOptions = {}): Listener {
   let http2: Http2Server | undefined;
   let closed: Promise<void> | undefined;
 
-  function serverFactory(handler: RequestHandler): NodeHttp2Server {
+  function serverFactory(fastifyHandler: RequestHandler): NodeHttp2Server {
     if (server !== undefined) {
       throw new Error("a listener belongs to one Fastify instance: create another listener");
     }
+    const handler = checkAuthority(fastifyHandler);
     const front = createFrontServer(options, firstByteTimeoutMs);
     const http1Server = createHttp1Server(options, front, handler);
     const http2Server = createHttp2Server(options, handler);

@@ -1,3 +1,4 @@
+import type { Http2Stream } from "node:http2";
 import {
   type ContextKey,
   type ContextValues,
@@ -22,6 +23,12 @@ export interface HostedRequest {
   readonly raw: { readonly httpVersion: string };
 }
 
+/** The logger of an application: Fastify's `app.log`. */
+export interface HostLogger extends CallLogger {
+  isLevelEnabled?(level: string): boolean;
+  child(bindings: { readonly reqId: string }): CallLogger;
+}
+
 /** What is known of the HTTP request that a call came in. */
 export interface RequestContext {
   /** Fastify's request id. */
@@ -44,13 +51,35 @@ export const requestContextKey: ContextKey<RequestContext | undefined> = createC
  * option `contextValues` of `fastifyConnectPlugin`.
  */
 export function requestContext({ id, log, socket, raw }: HostedRequest): ContextValues {
-  const { remoteAddress = "unknown", remotePort = 0 } = socket;
+  const { httpVersion } = raw;
+  return createContextValues().set(requestContextKey, { id, log, peer: peerOf(socket), httpVersion });
+}
+
+/**
+ * The same for calls on the lean path, which Fastify does not see; for the option
+ * `contextValues` of `createLeanPath`. Ids are "call-1" and so on.
+ */
+export function createStreamContext(logger: HostLogger): (stream: Http2Stream) => ContextValues {
+  let count = 0;
+  return ({ session }) => {
+    count += 1;
+    const id = `call-${count.toString(36)}`;
+    const { socket } = session ?? {};
+    return createContextValues().set(requestContextKey, {
+      id,
+      get log() {
+        // A child costs more than the line that it does not log.
+        return logger.isLevelEnabled?.("info") === false ? logger : logger.child({ reqId: id });
+      },
+      get peer() {
+        return peerOf(socket ?? {});
+      },
+      httpVersion: "2.0",
+    });
+  };
+}
+
+function peerOf({ remoteAddress = "unknown", remotePort = 0 }: HostedRequest["socket"]): string {
   const host = remoteAddress.includes(":") ? `[${remoteAddress}]` : remoteAddress;
-  const peer = `${host}:${remotePort}`;
-  return createContextValues().set(requestContextKey, {
-    id,
-    log,
-    peer,
-    httpVersion: raw.httpVersion,
-  });
+  return `${host}:${remotePort}`;
 }

@@ -1,0 +1,112 @@
+import { Code, ConnectError } from "@connectrpc/connect";
+
+/** The length of an envelope's header: a flag byte and a big-endian uint32. */
+export const envelopeHeaderBytes = 5;
+
+const compressedFlag = 0b1;
+const endStreamFlag = 0b10;
+
+/**
+ * Cuts what arrives of a request body into the messages that are complete. Bodies of
+ * gRPC, gRPC-Web and Connect's streaming calls are enveloped alike
+ * (https://connectrpc.com/docs/protocol#streaming-request,
+ * https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md#requests).
+ */
+export interface EnvelopeReader {
+  /**
+   * The messages that the chunk completes, as views of it where it holds them whole.
+   *
+   * @throws ConnectError for a message that is too large, compressed or misplaced.
+   */
+  read(chunk: Buffer): Uint8Array[];
+  /** @throws ConnectError when the body ended in the middle of a message. */
+  end(): void;
+}
+
+export function createEnvelopeReader(maxMessageBytes: number): EnvelopeReader {
+  // What has arrived of a message that is not complete, and how long it has to be.
+  let parts: Buffer[] = [];
+  let partBytes = 0;
+  let wantedBytes = 0;
+
+  function messageBytes(header: Buffer, offset: number): number {
+    const flags = header[offset] as number;
+    const bytes = header.readUInt32BE(offset + 1);
+    if (bytes > maxMessageBytes) {
+      throw new ConnectError(
+        `message size ${bytes} is larger than configured readMaxBytes ${maxMessageBytes}`,
+        Code.ResourceExhausted,
+      );
+    }
+    if (flags & compressedFlag) {
+      throw new ConnectError(
+        "received compressed envelope, but do not know how to decompress",
+        Code.Internal,
+      );
+    }
+    if (flags & endStreamFlag) {
+      throw new ConnectError("unexpected end flag", Code.InvalidArgument);
+    }
+    return bytes;
+  }
+
+  function keep(part: Buffer): void {
+    if (part.length > 0) {
+      parts.push(part);
+      partBytes += part.length;
+    }
+  }
+
+  return {
+    read(chunk) {
+      let rest = chunk;
+      if (partBytes > 0) {
+        keep(chunk);
+        if (partBytes < Math.max(wantedBytes, envelopeHeaderBytes)) {
+          return [];
+        }
+        rest = Buffer.concat(parts, partBytes);
+        parts = [];
+        partBytes = 0;
+      }
+      wantedBytes = 0;
+      const messages: Uint8Array[] = [];
+      let offset = 0;
+      while (rest.length - offset >= envelopeHeaderBytes) {
+        const end = offset + envelopeHeaderBytes + messageBytes(rest, offset);
+        if (end > rest.length) {
+          wantedBytes = end - offset;
+          break;
+        }
+        messages.push(rest.subarray(offset + envelopeHeaderBytes, end));
+        offset = end;
+      }
+      keep(offset === 0 ? rest : rest.subarray(offset));
+      return messages;
+    },
+    end() {
+      if (partBytes > 0) {
+        throw new ConnectError(
+          wantedBytes > 0
+            ? `protocol error: promised ${wantedBytes - envelopeHeaderBytes} bytes in enveloped message, got ${partBytes - envelopeHeaderBytes} bytes`
+            : "protocol error: incomplete envelope",
+          Code.InvalidArgument,
+        );
+      }
+    },
+  };
+}
+
+/** Puts messages into envelopes, one behind the other. */
+export function frameMessages(messages: readonly Uint8Array[], flags = 0): Buffer {
+  const bytes = messages.reduce((sum, message) => sum + envelopeHeaderBytes + message.length, 0);
+  const frames = Buffer.allocUnsafe(bytes);
+  let offset = 0;
+  for (const message of messages) {
+    frames[offset] = flags;
+    frames.writeUInt32BE(message.length, offset + 1);
+    frames.set(message, offset + envelopeHeaderBytes);
+    offset += envelopeHeaderBytes + message.length;
+  }
+  return frames;
+}

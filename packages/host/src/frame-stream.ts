@@ -1,0 +1,82 @@
+/**
+ * What a stream of messages may offer beside iteration, so that the lean path need
+ * not take messages one at a time. Whoever wraps such a stream and does not offer the
+ * same hides it: then messages are taken one at a time, which is slower and no less
+ * right.
+ */
+
+/** On a response's messages: writes them as frames. */
+export const writeFrames: unique symbol = Symbol.for("@parley/host/writeFrames");
+
+/** On a request's messages: iterates them in the batches that they arrive in. */
+export const readBatches: unique symbol = Symbol.for("@parley/host/readBatches");
+
+/** Takes frames: enveloped messages, uncompressed protobuf, as gRPC, gRPC-Web and Connect share them. */
+export interface FrameSink {
+  /**
+   * Writes the frames of so many messages; the bytes must not change afterwards.
+   * False when the caller should wait for `onDrain`: what is written all the same is
+   * kept in memory.
+   */
+  write(frames: Uint8Array, messageCount: number): boolean;
+  /** Whether a write would be kept in memory. */
+  readonly isFull: boolean;
+  /** Called when the sink can take more after it was full. */
+  onDrain: (() => void) | undefined;
+  /** Messages written so far. */
+  readonly messageCount: number;
+}
+
+/** A response's messages that can be written as frames. */
+export interface FrameStream<T> extends AsyncIterable<T> {
+  /** Writes all messages; resolves at the end of the stream, rejects with its error. */
+  [writeFrames](sink: FrameSink): Promise<void>;
+}
+
+/** A request's messages that can be read in batches. */
+export interface BatchStream<T> extends AsyncIterable<T> {
+  [readBatches](): AsyncIterable<readonly T[]>;
+}
+
+export function isFrameStream<T>(messages: AsyncIterable<T>): messages is FrameStream<T> {
+  return writeFrames in messages;
+}
+
+export function isBatchStream<T>(messages: AsyncIterable<T>): messages is BatchStream<T> {
+  return readBatches in messages;
+}
+
+/** The batches of a request's messages; batches of one where it has none. */
+export function batchesOf<T>(messages: AsyncIterable<T>): AsyncIterable<readonly T[]> {
+  return isBatchStream(messages) ? messages[readBatches]() : batchesOfOne(messages);
+}
+
+async function* batchesOfOne<T>(messages: AsyncIterable<T>): AsyncGenerator<readonly T[]> {
+  for await (const message of messages) {
+    yield [message];
+  }
+}
+
+/**
+ * The same messages, each batch passed through a function that returns it, changed or
+ * not, or throws; in batches where the messages come in batches.
+ */
+export function mapBatches<T>(
+  messages: AsyncIterable<T>,
+  map: (batch: readonly T[]) => readonly T[],
+): AsyncIterable<T> {
+  async function* batches(inner: AsyncIterable<readonly T[]>): AsyncGenerator<readonly T[]> {
+    for await (const batch of inner) {
+      yield map(batch);
+    }
+  }
+  async function* single(): AsyncGenerator<T> {
+    for await (const batch of batches(batchesOfOne(messages))) {
+      yield* batch;
+    }
+  }
+  const mapped = { [Symbol.asyncIterator]: single };
+  return isBatchStream(messages)
+    ? Object.assign(mapped, { [readBatches]: () => batches(messages[readBatches]()) })
+    : mapped;
+}

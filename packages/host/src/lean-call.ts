@@ -1,0 +1,476 @@
+import type { IncomingHttpHeaders, ServerHttp2Stream } from "node:http2";
+import { create, type DescMethod, fromBinary, type Message, toBinary } from "@bufbuild/protobuf";
+import {
+  Code,
+  ConnectError,
+  type ContextValues,
+  type StreamRequest,
+  type StreamResponse,
+  type UnaryRequest,
+  type UnaryResponse,
+} from "@connectrpc/connect";
+import { createEnvelopeReader, type EnvelopeReader, frameMessages } from "./envelope-reader.ts";
+import {
+  type BatchStream,
+  type FrameSink,
+  isFrameStream,
+  readBatches,
+  writeFrames,
+} from "./frame-stream.ts";
+import { type CallState, callStateKey } from "./lean-context.ts";
+import type { LeanProtocol, ResponseParts } from "./lean-protocols.ts";
+
+/** A method as the lean path serves it. */
+export interface LeanMethod {
+  readonly method: DescMethod;
+  readonly url: string;
+  /** The interceptors around the implementation. */
+  readonly invoke: (
+    request: UnaryRequest | StreamRequest,
+  ) => Promise<UnaryResponse | StreamResponse>;
+}
+
+export interface LeanLimits {
+  readonly readMaxBytes: number;
+  readonly writeMaxBytes: number;
+  readonly maxTimeoutMs: number;
+}
+
+/** One call on an HTTP/2 stream of its own, from its headers to the end of its response. */
+export class LeanCall implements FrameSink, CallState {
+  onDrain: (() => void) | undefined;
+  messageCount = 0;
+  ownResponse: UnaryResponse | StreamResponse | undefined;
+  readonly protocolName: string;
+  readonly #stream: ServerHttp2Stream;
+  readonly #method: LeanMethod;
+  readonly #protocol: LeanProtocol;
+  readonly #limits: LeanLimits;
+  readonly #headers: IncomingHttpHeaders;
+  readonly #values: ContextValues;
+  readonly #timeoutMs: number | undefined;
+  readonly #startedAtMs = performance.now();
+  #controller: AbortController | undefined;
+  #requestHeader: Headers | undefined;
+  #responseHeader: Headers | undefined;
+  #responseTrailer: Headers | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #error: ConnectError | undefined;
+  #ended = false;
+  #onEnd: ((error: ConnectError) => void) | undefined;
+
+  constructor(
+    stream: ServerHttp2Stream,
+    headers: IncomingHttpHeaders,
+    method: LeanMethod,
+    protocol: LeanProtocol,
+    limits: LeanLimits,
+    values: ContextValues,
+  ) {
+    this.#stream = stream;
+    this.#headers = headers;
+    this.#method = method;
+    this.#protocol = protocol;
+    this.protocolName = protocol.name;
+    this.#limits = limits;
+    this.#values = values.set(callStateKey, this);
+    const { timeoutMs, error } = protocol.timeout(headers, limits.maxTimeoutMs);
+    this.#timeoutMs = timeoutMs;
+    // A write to a stream whose client has gone is an error that nobody needs to hear of.
+    stream.on("error", ignoreError);
+    stream.once("close", () => this.#onClose());
+    stream.on("drain", () => this.onDrain?.());
+    if (error) {
+      this.#fail(error);
+    } else {
+      if (timeoutMs !== undefined) {
+        this.#timer = setTimeout(() => this.#onTimeout(), timeoutMs);
+      }
+      this.#run().catch((reason: unknown) => this.#fail(reason));
+    }
+  }
+
+  // What interceptors and the handler see of the call.
+
+  /** Aborts when the caller goes away, its deadline passes, or the call has ended. */
+  get signal(): AbortSignal {
+    if (!this.#controller) {
+      this.#controller = new AbortController();
+      if (this.#ended) {
+        this.#controller.abort(this.#error);
+      }
+    }
+    return this.#controller.signal;
+  }
+
+  get responseHeader(): Headers {
+    this.#responseHeader ??= new Headers();
+    return this.#responseHeader;
+  }
+
+  get responseTrailer(): Headers {
+    this.#responseTrailer ??= new Headers();
+    return this.#responseTrailer;
+  }
+
+  timeoutMs(): number | undefined {
+    return this.#timeoutMs === undefined
+      ? undefined
+      : this.#timeoutMs - (performance.now() - this.#startedAtMs);
+  }
+
+  // FrameSink
+
+  get isFull(): boolean {
+    return this.#stream.writableNeedDrain;
+  }
+
+  write(frames: Uint8Array, messageCount: number): boolean {
+    if (this.#ended || this.#stream.destroyed) {
+      return false;
+    }
+    if (!this.#stream.headersSent) {
+      this.#protocol.begin(this.#stream, this.#responseHeader, () => this.#parts());
+    }
+    this.messageCount += messageCount;
+    return this.#stream.write(frames);
+  }
+
+  async #run(): Promise<void> {
+    const { method, invoke } = this.#method;
+    if (method.methodKind === "unary") {
+      const message = this.#decode(await this.#readSingle());
+      const response = await invoke(this.#request(message));
+      if (response.stream) {
+        throw new ConnectError("a unary method has one response", Code.Internal);
+      }
+      this.#takeHeaders(response);
+      this.#respond(this.#encode(response.message));
+      return;
+    }
+    const message =
+      method.methodKind === "server_streaming"
+        ? single(this.#decode(await this.#readSingle()))
+        : this.#messages();
+    const response = await invoke(this.#request(message));
+    this.#takeHeaders(response);
+    if (!response.stream) {
+      throw new ConnectError("a streaming method has a stream of responses", Code.Internal);
+    }
+    if (isFrameStream(response.message)) {
+      await this.#untilEnded(response.message[writeFrames](this));
+    } else {
+      await this.#writeMessages(response.message);
+    }
+    this.#takeHeaders(response);
+    this.#end();
+  }
+
+  async #writeMessages(messages: AsyncIterable<Message>): Promise<void> {
+    const iterator = messages[Symbol.asyncIterator]();
+    try {
+      for (;;) {
+        const result = await this.#untilEnded(iterator.next());
+        if (result.done) {
+          return;
+        }
+        if (!this.write(frameMessages([this.#encode(result.value)]), 1)) {
+          await this.#untilEnded(this.#drained());
+        }
+      }
+    } catch (error) {
+      // Not awaited: a generator returns only once what it awaits has settled.
+      iterator.return?.().catch(ignoreError);
+      throw error;
+    }
+  }
+
+  #drained(): Promise<void> {
+    return new Promise((resolve) => {
+      this.onDrain = resolve;
+    });
+  }
+
+  /** Settles as the promise does, or rejects when the call ends before it. */
+  #untilEnded<T>(promise: Promise<T>): Promise<T> {
+    return new Promise((resolve, reject) => {
+      if (this.#ended) {
+        reject(this.#error);
+        return;
+      }
+      this.#onEnd = reject;
+      promise.then(resolve, reject);
+    });
+  }
+
+  /** Signal and headers are made when somebody looks at them. */
+  #request(message: Message): UnaryRequest;
+  #request(message: AsyncIterable<Message>): StreamRequest;
+  #request(message: Message | AsyncIterable<Message>): UnaryRequest | StreamRequest {
+    const call = this;
+    const { method, url } = this.#method;
+    return {
+      stream: method.methodKind !== "unary",
+      service: method.parent,
+      method,
+      requestMethod: "POST",
+      url,
+      get signal() {
+        return call.signal;
+      },
+      get header() {
+        call.#requestHeader ??= toWebHeaders(call.#headers);
+        return call.#requestHeader;
+      },
+      contextValues: this.#values,
+      message,
+    } as UnaryRequest | StreamRequest;
+  }
+
+  // Reading
+
+  /** The one message of a request; the client may have sent it before or after its end. */
+  #readSingle(): Promise<Uint8Array> {
+    const { readMaxBytes } = this.#limits;
+    const stream = this.#stream;
+    return this.#untilEnded(
+      new Promise((resolve, reject) => {
+        if (!this.#protocol.enveloped) {
+          readWhole(stream, readMaxBytes, resolve, reject);
+          return;
+        }
+        const envelopes = createEnvelopeReader(readMaxBytes);
+        const messages: Uint8Array[] = [];
+        stream.on("data", (chunk: Buffer) => {
+          try {
+            messages.push(...envelopes.read(chunk));
+            if (messages.length > 1) {
+              throw extraMessage(this.#method.method);
+            }
+          } catch (error) {
+            stream.pause();
+            reject(error);
+          }
+        });
+        stream.once("end", () => {
+          try {
+            envelopes.end();
+            const [message] = messages;
+            if (!message) {
+              throw missingMessage(this.#method.method);
+            }
+            resolve(message);
+          } catch (error) {
+            reject(error);
+          }
+        });
+      }),
+    );
+  }
+
+  #messages(): BatchStream<Message> {
+    const batches = () => this.#batches(createEnvelopeReader(this.#limits.readMaxBytes));
+    return {
+      async *[Symbol.asyncIterator]() {
+        for await (const batch of batches()) {
+          yield* batch;
+        }
+      },
+      [readBatches]: batches,
+    };
+  }
+
+  /** All messages of one chunk at a time; the stream is not read while they are worked on. */
+  async *#batches(envelopes: EnvelopeReader): AsyncGenerator<readonly Message[]> {
+    const stream = this.#stream;
+    let wake = ignoreError;
+    let finished = false;
+    const chunks: Buffer[] = [];
+    stream.on("data", (chunk: Buffer) => {
+      chunks.push(chunk);
+      stream.pause();
+      wake();
+    });
+    stream.once("end", () => {
+      finished = true;
+      wake();
+    });
+    stream.once("close", () => wake());
+    for (;;) {
+      const chunk = chunks.shift();
+      if (chunk) {
+        const messages = envelopes.read(chunk);
+        if (messages.length > 0) {
+          yield messages.map((message) => this.#decode(message));
+        }
+      } else if (finished) {
+        envelopes.end();
+        return;
+      } else if (this.#ended || stream.destroyed) {
+        throw this.#error ?? callerLeft();
+      } else {
+        stream.resume();
+        await new Promise<void>((resolve) => {
+          wake = resolve;
+        });
+      }
+    }
+  }
+
+  #decode(bytes: Uint8Array): Message {
+    const { input } = this.#method.method;
+    try {
+      return fromBinary(input, bytes);
+    } catch (error) {
+      throw ConnectError.from(
+        new Error(
+          `cannot decode message ${input.typeName} from binary: ${(error as Error).message}`,
+        ),
+        Code.InvalidArgument,
+      );
+    }
+  }
+
+  #encode(message: Message): Uint8Array {
+    const { output } = this.#method.method;
+    const bytes = toBinary(output, create(output, message));
+    const { writeMaxBytes } = this.#limits;
+    if (bytes.byteLength > writeMaxBytes) {
+      throw new ConnectError(
+        `message size ${bytes.byteLength} is larger than configured writeMaxBytes ${writeMaxBytes}`,
+        Code.ResourceExhausted,
+      );
+    }
+    return bytes;
+  }
+
+  // Ending
+
+  /** Interceptors may have put other headers in the place of the handler's. */
+  #takeHeaders(response: UnaryResponse | StreamResponse): void {
+    if (response !== this.ownResponse) {
+      this.#responseHeader = response.header;
+      this.#responseTrailer = response.trailer;
+    }
+  }
+
+  #parts(): ResponseParts {
+    return {
+      header: this.#responseHeader,
+      trailer: this.#responseTrailer,
+      error: this.#error,
+    };
+  }
+
+  #respond(message: Uint8Array): void {
+    if (!this.#finish(undefined)) {
+      return;
+    }
+    this.messageCount += 1;
+    this.#protocol.respond(this.#stream, message, this.#parts());
+  }
+
+  #end(): void {
+    if (this.#finish(undefined)) {
+      this.#protocol.end(this.#stream, this.#parts());
+    }
+  }
+
+  #fail(reason: unknown): void {
+    const error =
+      reason instanceof ConnectError
+        ? reason
+        : new ConnectError("internal error", Code.Internal, undefined, undefined, reason);
+    if (this.#finish(error)) {
+      this.#protocol.end(this.#stream, this.#parts());
+    }
+  }
+
+  /** Marks the call as ended. False when it was, or when nobody is there to be told. */
+  #finish(error: ConnectError | undefined): boolean {
+    if (this.#ended) {
+      return false;
+    }
+    this.#ended = true;
+    this.#error = error;
+    clearTimeout(this.#timer);
+    this.#onEnd?.(error ?? callerLeft());
+    this.#onEnd = undefined;
+    this.#controller?.abort(error);
+    return !this.#stream.destroyed;
+  }
+
+  #onTimeout(): void {
+    this.#fail(new ConnectError("the operation timed out", Code.DeadlineExceeded));
+  }
+
+  #onClose(): void {
+    this.#finish(callerLeft());
+    this.onDrain?.();
+  }
+}
+
+async function* single(message: Message): AsyncGenerator<Message> {
+  yield message;
+}
+
+function readWhole(
+  stream: ServerHttp2Stream,
+  maxBytes: number,
+  resolve: (body: Uint8Array) => void,
+  reject: (error: ConnectError) => void,
+): void {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  stream.on("data", (chunk: Buffer) => {
+    chunks.push(chunk);
+    bytes += chunk.length;
+    if (bytes > maxBytes) {
+      stream.pause();
+      reject(
+        new ConnectError(
+          `message size is larger than configured readMaxBytes ${maxBytes}`,
+          Code.ResourceExhausted,
+        ),
+      );
+    }
+  });
+  stream.once("end", () => {
+    const [only] = chunks;
+    resolve(only && chunks.length === 1 ? only : Buffer.concat(chunks, bytes));
+  });
+}
+
+function toWebHeaders(headers: IncomingHttpHeaders): Headers {
+  const web = new Headers();
+  for (const name of Object.keys(headers)) {
+    const value = headers[name];
+    if (name.startsWith(":") || value === undefined) {
+      continue;
+    }
+    for (const one of Array.isArray(value) ? value : [value]) {
+      web.append(name, one);
+    }
+  }
+  return web;
+}
+
+function extraMessage({ methodKind }: DescMethod): ConnectError {
+  return new ConnectError(
+    `protocol error: received extra input message for ${methodKind.replace("_", "-")} method`,
+    Code.Unimplemented,
+  );
+}
+
+function missingMessage({ methodKind }: DescMethod): ConnectError {
+  return new ConnectError(
+    `protocol error: missing input message for ${methodKind.replace("_", "-")} method`,
+    Code.Unimplemented,
+  );
+}
+
+function callerLeft(): ConnectError {
+  return new ConnectError("the caller went away", Code.Canceled);
+}
+
+function ignoreError(): void {}
