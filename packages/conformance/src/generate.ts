@@ -1,0 +1,5 @@
+import { ensureContract } from "./contract.ts";
+import { requirePrograms } from "./go-tool.ts";
+
+requirePrograms("conformance contract", "go", "buf");
+ensureContract();
