@@ -23,6 +23,7 @@ export interface Config {
   readonly totalTailBytes: number;
   readonly drainTimeoutMs: number;
   readonly newEpoch: boolean;
+  readonly leanPath: boolean;
 }
 
 const logLevels = ["trace", "debug", "info", "warn", "error", "fatal", "silent"];
@@ -58,6 +59,7 @@ export function readConfig(args: readonly string[]): Config {
     totalTailBytes: options.totalTailBytes,
     drainTimeoutMs: options.drainTimeout,
     newEpoch: options.newEpoch,
+    leanPath: options.leanPath,
   };
 }
 
@@ -158,6 +160,12 @@ function createCommand(): Command {
         "--new-epoch",
         "start a new epoch: do this once after restoring the data folder from an older copy",
       ).default(false),
+    )
+    .addOption(
+      new Option(
+        "--no-lean-path",
+        "serve every call by Fastify and Connect's own handler, which is slower",
+      ),
     )
     .allowExcessArguments(false)
     .configureOutput({

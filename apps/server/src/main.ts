@@ -28,6 +28,7 @@ async function main(config: Config): Promise<void> {
     totalTailBytes: config.totalTailBytes,
     drainTimeoutMs: config.drainTimeoutMs,
     tls: config.tls,
+    leanPath: config.leanPath,
     corsOrigins: config.corsOrigins,
     logger: {
       level: config.logLevel,

@@ -1,4 +1,5 @@
 import type { Http2Server } from "node:http2";
+import type { ConnectRouter } from "@connectrpc/connect";
 import { fastifyConnectPlugin } from "@connectrpc/connect-fastify";
 import { createCallLog } from "@parley/host/call-log";
 import { createObserverInterceptor } from "@parley/host/call-observer";
@@ -7,9 +8,10 @@ import { createCors } from "@parley/host/cors";
 import { createDrain, type Drain } from "@parley/host/drain";
 import { grpcWebTextHook } from "@parley/host/grpc-web-text";
 import { createHealth } from "@parley/host/health";
+import { createLeanPath } from "@parley/host/lean-path";
 import { createListener, type ListenerOptions } from "@parley/host/listener";
 import { reflectionRoutes } from "@parley/host/reflection";
-import { requestContext } from "@parley/host/request-context";
+import { createStreamContext, requestContext } from "@parley/host/request-context";
 import { rewriteServiceAliases } from "@parley/host/service-aliases";
 import { unimplementedHandler } from "@parley/host/unimplemented";
 import { ChatService } from "@parley/proto/chat/v1";
@@ -41,6 +43,8 @@ export interface ServerOptions extends RoomsOptions {
    * localhost with any port.
    */
   readonly corsOrigins?: readonly string[] | undefined;
+  /** Whether common calls are served from their HTTP/2 stream itself. Default true. */
+  readonly leanPath?: boolean;
   /** Fastify's logger option. Default: no logging. */
   readonly logger?: FastifyHttp2Options<Http2Server, FastifyBaseLogger>["logger"];
 }
@@ -59,6 +63,8 @@ export const maxMessageBytes: number = 10 * 1024 * 1024;
 /** The package of the contract that chat.v1 is a superset of. */
 const originalServiceName = "chat.ChatService";
 
+const aliases = { [originalServiceName]: ChatService.typeName };
+
 /** What pages could send to that service, and read from it, through its proxy. */
 const originalHeaders = ["custom-header-1"];
 
@@ -68,7 +74,10 @@ export function buildServer(options: ServerOptions): Server {
   const rooms = new Rooms(log, options);
   const metrics = new Metrics(() => rooms.subscriptionCount);
   const health = createHealth({ services: [ChatService, originalServiceName] });
-  const listener = createListener({ ...(options.tls ? { tls: options.tls } : {}) });
+  const listener = createListener({
+    ...(options.tls ? { tls: options.tls } : {}),
+    serveStream: (stream, headers) => leanPath?.serveStream(stream, headers) ?? false,
+  });
   const prometheus = createPrometheus({ metrics, listener });
   const drain = createDrain({ listener, health, timeoutMs: options.drainTimeoutMs ?? 10_000 });
   const cors = createCors({
@@ -90,11 +99,11 @@ export function buildServer(options: ServerOptions): Server {
     logger: options.logger ?? false,
     // Calls are logged by an observer, which knows how they ended.
     logController: new LogController({ disableRequestLogging: true }),
-    rewriteUrl: rewriteServiceAliases({ [originalServiceName]: ChatService.typeName }),
+    rewriteUrl: rewriteServiceAliases(aliases),
   });
   app.addHook("onRequest", cors.hook);
   app.addHook("onRequest", grpcWebTextHook);
-  app.register(fastifyConnectPlugin, {
+  const connectOptions = {
     interceptors: [
       createObserverInterceptor(createCallLog(), metrics.observer, prometheus.observer),
       createTracingInterceptor(),
@@ -103,10 +112,7 @@ export function buildServer(options: ServerOptions): Server {
     ],
     readMaxBytes: maxMessageBytes,
     writeMaxBytes: maxMessageBytes,
-    // Compressing a message for each of its readers would cost more than all else.
-    compressMinBytes: maxMessageBytes,
-    contextValues: requestContext,
-    routes(router) {
+    routes(router: ConnectRouter) {
       router.service(ChatService, chatService);
       health.routes(router);
       // Nothing in the contract refers to the error details: clients find them by name.
@@ -114,6 +120,20 @@ export function buildServer(options: ServerOptions): Server {
         router,
       );
     },
+  };
+  const leanPath =
+    options.leanPath === false
+      ? undefined
+      : createLeanPath({
+          ...connectOptions,
+          aliases,
+          contextValues: createStreamContext(app.log),
+        });
+  app.register(fastifyConnectPlugin, {
+    ...connectOptions,
+    // Compressing a message for each of its readers would cost more than all else.
+    compressMinBytes: maxMessageBytes,
+    contextValues: requestContext,
   });
   app.get("/metrics", async (_, reply) => {
     reply.type(prometheus.registry.contentType);
