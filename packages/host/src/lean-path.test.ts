@@ -294,6 +294,27 @@ for (const lean of [true, false]) {
   });
 }
 
+for (const lean of [true, false]) {
+  test(`gRPC headers come before an error ${lean ? "on" : "off"} the lean path`, async (t) => {
+    const { url } = await startServer(t, lean, handlers);
+    const session = connectHttp2(url);
+    t.after(() => session.close());
+    const stream = session.request({
+      ":method": "POST",
+      ":path": "/testing.v1.EchoService/ServerStream",
+      "content-type": "application/grpc",
+    });
+    const request = create(EchoRequestSchema, { text: "refused" });
+    stream.end(frameMessages([toBinary(EchoRequestSchema, request)]));
+    const [[headers], [trailers]] = await Promise.all([
+      once(stream, "response"),
+      once(stream.resume(), "trailers", { signal: AbortSignal.timeout(5_000) }),
+    ]);
+    assert.deepEqual([headers.answer, headers["grpc-status"]], ["header", undefined]);
+    assert.deepEqual([trailers.after, trailers["grpc-status"]], ["trailer", "8"]);
+  });
+}
+
 test("what the lean path does not speak is left to the stock path", async (t) => {
   const server = await startServer(t, true, handlers);
   const gzip = createGrpcTransport({

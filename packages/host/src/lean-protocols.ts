@@ -70,8 +70,10 @@ function createGrpc(contentType: string): LeanProtocol {
     contentType,
     begin,
     end(stream, parts) {
-      if (!stream.headersSent && parts.error) {
-        const headers = responseHeaders(200, "application/grpc+proto", parts.header);
+      // Headers that a handler has set stay apart: clients take all of a response that
+      // has no body for trailers.
+      if (!stream.headersSent && parts.error && isEmpty(parts.header)) {
+        const headers = responseHeaders(200, "application/grpc+proto", undefined);
         stream.respond({ ...headers, ...grpcTrailers(parts) }, { endStream: true });
         return;
       }
@@ -222,6 +224,10 @@ export const leanProtocols: ReadonlyMap<string, LeanProtocol> = new Map(
     createConnectUnary(),
   ].map((protocol) => [protocol.contentType, protocol]),
 );
+
+function isEmpty(header: Headers | undefined): boolean {
+  return header === undefined || header.keys().next().done === true;
+}
 
 function responseHeaders(status: number, contentType: string, header: Headers | undefined) {
   const headers: OutgoingHttpHeaders = header ? toNodeHeaders(header) : {};
