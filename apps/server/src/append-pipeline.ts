@@ -16,6 +16,7 @@ export class AppendPipeline<Item> {
   #items: Item[] = [];
   #bytes = 0;
   #running: Promise<void> | undefined;
+  #taken: PromiseWithResolvers<void> | undefined;
   #error: unknown;
 
   /** Calls back for each item once its record is durable, in order. */
@@ -25,24 +26,31 @@ export class AppendPipeline<Item> {
   }
 
   /**
-   * Takes a record. Resolves when it may be given the next one.
+   * Takes a record. Returns a promise when the next one has to wait for it.
    *
    * @throws what an earlier append threw; nothing is appended after that.
    */
-  async push(record: AppendRecord, item: Item): Promise<void> {
+  push(record: AppendRecord, item: Item): Promise<void> | undefined {
+    this.#throwIfFailed();
     this.#records.push(record);
     this.#items.push(item);
     this.#bytes += record.payload.byteLength;
     this.#running ??= this.#run();
-    if (this.#records.length >= maxGatheredRecords || this.#bytes >= maxGatheredBytes) {
-      await this.#running;
-    }
-    this.#throwIfFailed();
+    return this.#records.length >= maxGatheredRecords || this.#bytes >= maxGatheredBytes
+      ? this.#untilTaken()
+      : undefined;
   }
 
   /** Resolves when everything taken is durable, and throws what an append threw. */
   async flush(): Promise<void> {
     await this.#running;
+    this.#throwIfFailed();
+  }
+
+  /** Resolves when what is gathered is being appended. */
+  async #untilTaken(): Promise<void> {
+    this.#taken ??= Promise.withResolvers();
+    await this.#taken.promise;
     this.#throwIfFailed();
   }
 
@@ -52,6 +60,8 @@ export class AppendPipeline<Item> {
       this.#records = [];
       this.#items = [];
       this.#bytes = 0;
+      this.#taken?.resolve();
+      this.#taken = undefined;
       try {
         const results = await this.#log.append(records);
         items.forEach((item, index) => {
@@ -62,6 +72,8 @@ export class AppendPipeline<Item> {
       }
     }
     this.#running = undefined;
+    this.#taken?.resolve();
+    this.#taken = undefined;
   }
 
   #throwIfFailed(): void {

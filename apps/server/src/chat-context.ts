@@ -2,7 +2,6 @@ import { ConnectError } from "@connectrpc/connect";
 import type { Position } from "@parley/proto/chat/v1";
 import { type MessageLog, MessageLogError } from "./message-log.ts";
 import type { Metrics } from "./metrics.ts";
-import type { Notifier } from "./notifier.ts";
 import type { Rooms, SubscribeOptions } from "./rooms.ts";
 import { fromMessageLogError, invalidArgument, outOfRange } from "./service-errors.ts";
 
@@ -54,18 +53,18 @@ export async function resolvePosition(
   return Number(sequence);
 }
 
-/** Notifies when the call or the server ends, until the returned function is called. */
-export function wakeOnEnd(
-  notifier: Notifier,
+/** Calls back when the call or the server ends, until the returned function is called. */
+export function onEnding(
+  callback: () => void,
   signal: AbortSignal,
   { drainSignal }: Pick<ChatContext, "drainSignal">,
 ): () => void {
   for (const ending of [signal, drainSignal]) {
-    ending.addEventListener("abort", notifier.notify);
+    ending.addEventListener("abort", callback);
   }
   return () => {
     for (const ending of [signal, drainSignal]) {
-      ending.removeEventListener("abort", notifier.notify);
+      ending.removeEventListener("abort", callback);
     }
   };
 }

@@ -1,6 +1,7 @@
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
-import { durationMs, timestampFromMs, timestampNow } from "@bufbuild/protobuf/wkt";
+import { timestampFromMs, timestampNow } from "@bufbuild/protobuf/wkt";
 import type { HandlerContext, ServiceImpl } from "@connectrpc/connect";
+import { batchesOf } from "@parley/host/frame-stream";
 import {
   type ChatService,
   type ListMessagesRequest,
@@ -14,16 +15,15 @@ import {
   type MetricsRequest,
   type SendMessageRequest,
   SendMessageResponseSchema,
-  type SubscribeRequest,
   UploadResponseSchema,
 } from "@parley/proto/chat/v1";
 import { AppendPipeline } from "./append-pipeline.ts";
 import {
   type ChatContext,
+  onEnding,
   resolvePosition,
   throwIfEnding,
   toConnectError,
-  wakeOnEnd,
 } from "./chat-context.ts";
 import { ChatSession } from "./chat-session.ts";
 import { checkChatMessage } from "./check-chat-message.ts";
@@ -32,7 +32,7 @@ import { Notifier } from "./notifier.ts";
 import { compareNames } from "./rooms.ts";
 import { invalidArgument, toPosition } from "./service-errors.ts";
 import { messageId, toMessage, toRecord } from "./stored-messages.ts";
-import { heartbeat, takeNext, welcome } from "./subscription-stream.ts";
+import { SubscriptionStream } from "./subscription-stream.ts";
 
 const defaultPageSize = 100;
 /** Below the 4 MiB that gRPC clients take by default. */
@@ -60,8 +60,7 @@ export function createChatService(context: ChatContext): ServiceImpl<typeof Chat
 
   return {
     sendMessage: (request) => edge(() => sendMessage(context, request)),
-    subscribeMessages: (request, { signal }) =>
-      streamEdge(subscribeMessages(context, request, signal)),
+    subscribeMessages: (request, { signal }) => new SubscriptionStream(context, request, signal),
     uploadMessages: (messages) => edge(() => uploadMessages(context, messages)),
     chat: (messages, { signal }) => streamEdge(new ChatSession(context, signal).run(messages)),
     streamMetrics: (request, { signal }) => streamMetrics(context, request, signal),
@@ -80,46 +79,6 @@ async function sendMessage({ log }: ChatContext, request: SendMessageRequest) {
   });
 }
 
-async function* subscribeMessages(
-  context: ChatContext,
-  { room, user, after, heartbeat: interval, presence }: SubscribeRequest,
-  signal: HandlerContext["signal"],
-): AsyncGenerator<Message> {
-  const start = after ? await resolvePosition(context, room, after, "after") : "head";
-  const heartbeatMs = interval ? durationMs(interval) : Number.POSITIVE_INFINITY;
-  const notifier = new Notifier();
-  const cursor = await context.rooms.subscribe({
-    room,
-    user,
-    start,
-    presence,
-    onChange: notifier.notify,
-  });
-  const stopWaking = wakeOnEnd(notifier, signal, context);
-  const onDelivery = () => context.metrics.countDelivery();
-  try {
-    let sentAtMs = performance.now();
-    yield welcome(cursor, user, context.log.epoch);
-    for (;;) {
-      let message = takeNext(cursor, onDelivery);
-      if (!message) {
-        throwIfEnding(signal, context, cursor.caughtUp);
-        const remainingMs = sentAtMs + heartbeatMs - performance.now();
-        if (remainingMs > 0) {
-          await notifier.wait(remainingMs);
-          continue;
-        }
-        message = heartbeat(cursor);
-      }
-      yield message;
-      sentAtMs = performance.now();
-    }
-  } finally {
-    stopWaking();
-    cursor.close();
-  }
-}
-
 async function uploadMessages({ log }: ChatContext, messages: AsyncIterable<Message>) {
   let messageCount = 0;
   let duplicateCount = 0;
@@ -127,12 +86,17 @@ async function uploadMessages({ log }: ChatContext, messages: AsyncIterable<Mess
     messageCount += 1;
     duplicateCount += duplicate ? 1 : 0;
   });
-  for await (const message of messages) {
-    if (message.type !== MessageType.CHAT) {
-      throw invalidArgument({ field: "type", description: "must be CHAT" });
+  for await (const batch of batchesOf(messages)) {
+    for (const message of batch) {
+      if (message.type !== MessageType.CHAT) {
+        throw invalidArgument({ field: "type", description: "must be CHAT" });
+      }
+      checkChatMessage(message);
+      const full = appends.push(toRecord(message, Date.now()), undefined);
+      if (full) {
+        await full;
+      }
     }
-    checkChatMessage(message);
-    await appends.push(toRecord(message, Date.now()), undefined);
   }
   await appends.flush();
   return create(UploadResponseSchema, { messageCount, success: true, duplicateCount });
@@ -145,7 +109,7 @@ async function* streamMetrics(
 ): AsyncGenerator<Metric> {
   const intervalMs = (intervalSeconds || 1) * 1_000;
   const notifier = new Notifier();
-  const stopWaking = wakeOnEnd(notifier, signal, context);
+  const stopWaking = onEnding(notifier.notify, signal, context);
   const sampler = context.metrics.sampler();
   const instance = instanceId || context.instanceId;
   try {

@@ -2,13 +2,13 @@ import { create } from "@bufbuild/protobuf";
 import { timestampNow } from "@bufbuild/protobuf/wkt";
 import { type Message, MessageSchema, MessageType } from "@parley/proto/chat/v1";
 import { AppendPipeline } from "./append-pipeline.ts";
-import { type ChatContext, resolvePosition, throwIfEnding, wakeOnEnd } from "./chat-context.ts";
+import { type ChatContext, onEnding, resolvePosition, throwIfEnding } from "./chat-context.ts";
 import { checkChatMessage } from "./check-chat-message.ts";
 import type { Cursor } from "./cursor.ts";
 import { Notifier } from "./notifier.ts";
+import { takeNext, welcome } from "./room-messages.ts";
 import { invalidArgument } from "./service-errors.ts";
 import { toRecord } from "./stored-messages.ts";
-import { takeNext, welcome } from "./subscription-stream.ts";
 
 const aliveIntervalMs = 5_000;
 /** How many answers may wait for a slow reader before its messages are read no further. */
@@ -35,7 +35,7 @@ export class ChatSession {
 
   /** What the server sends, until the caller half-closes and has all answers. */
   async *run(input: AsyncIterable<Message>): AsyncGenerator<Message> {
-    const stopWaking = wakeOnEnd(this.#notifier, this.#signal, this.#context);
+    const stopWaking = onEnding(this.#notifier.notify, this.#signal, this.#context);
     this.#read(input);
     let aliveAtMs = performance.now() + aliveIntervalMs;
     let flushed = false;
@@ -87,7 +87,7 @@ export class ChatSession {
 
   #takeFromRooms(): Message | undefined {
     for (const [room, cursor] of this.#cursors) {
-      const message = takeNext(cursor, () => this.#context.metrics.countDelivery());
+      const message = takeNext(cursor, this.#context.metrics);
       if (message) {
         // The next turn is another room's.
         this.#cursors.delete(room);

@@ -1,4 +1,6 @@
-import type { MessageLogError, StoredMessage } from "./message-log.ts";
+import type { Message } from "@parley/proto/chat/v1";
+import type { FrameChunk, Frames } from "./frame-chunk.ts";
+import type { MessageLogError } from "./message-log.ts";
 import type { CachedPage, PageCache } from "./page-cache.ts";
 import type { PresenceEvent } from "./presence.ts";
 import type { Room } from "./room.ts";
@@ -60,15 +62,25 @@ export class Cursor {
    * @throws MessageLogError when the log cannot be read, or no longer holds what
    * comes next ("out-of-range").
    */
-  next(): StoredMessage | undefined {
-    if (this.#error) {
-      throw this.#error;
+  next(): Message | undefined {
+    const chunk = this.#find();
+    if (!chunk) {
+      return undefined;
     }
-    const message = this.#find();
-    if (message) {
-      this.#position = message.sequence;
+    const index = chunk.indexAfter(this.#position);
+    this.#position = chunk.sequenceAt(index);
+    return chunk.messageAt(index);
+  }
+
+  /** Takes the next messages that are at hand in one piece, as `next` takes one. */
+  nextFrames(): Frames | undefined {
+    const chunk = this.#find();
+    if (!chunk) {
+      return undefined;
     }
-    return message;
+    const index = chunk.indexAfter(this.#position);
+    this.#position = chunk.lastSequence;
+    return chunk.framesFrom(index);
   }
 
   /** Takes the next presence event; undefined when there is none, or none was asked for. */
@@ -93,17 +105,21 @@ export class Cursor {
     }
   }
 
-  #find(): StoredMessage | undefined {
+  /** The chunk that holds the next message, if it is at hand. */
+  #find(): FrameChunk | undefined {
+    if (this.#error) {
+      throw this.#error;
+    }
     const { tail } = this.room;
     if (this.#position >= tail.startsAfter) {
       this.#page = undefined;
-      return tail.after(this.#position);
+      return tail.chunkAfter(this.#position);
     }
-    const message = this.#page?.after(this.#position);
-    if (!message) {
+    const chunk = this.#page?.chunkAfter(this.#position);
+    if (!chunk) {
       this.#load();
     }
-    return message;
+    return chunk;
   }
 
   async #load(): Promise<void> {

@@ -38,9 +38,9 @@ export class Metrics {
     return this.#deliveryCount;
   }
 
-  /** Counts a message of a room that is handed to a reader. */
-  countDelivery(): void {
-    this.#deliveryCount += 1;
+  /** Counts messages of a room that are handed to a reader. */
+  countDeliveries(count: number): void {
+    this.#deliveryCount += count;
   }
 
   /** Starts measuring; rates are averages since the last sample. The caller closes it. */

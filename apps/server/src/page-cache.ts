@@ -1,5 +1,5 @@
-import type { MessageLog, Page, StoredMessage } from "./message-log.ts";
-import { firstAfter } from "./tail.ts";
+import { FrameChunk } from "./frame-chunk.ts";
+import type { MessageLog, Page } from "./message-log.ts";
 
 const pageLimit = { messages: 1_000, bytes: 64 * 1024 };
 
@@ -60,26 +60,24 @@ export class PageCache {
 /** A page that is there when loaded, until the cache empties it. */
 export class CachedPage {
   readonly loaded: Promise<void>;
-  #messages: Page["messages"] = [];
-  #bytes = 0;
+  #chunk: FrameChunk | undefined;
 
   constructor(loading: Promise<Page>) {
     this.loaded = loading.then(({ messages }) => {
-      this.#messages = messages;
-      this.#bytes = messages.reduce((sum, { payload }) => sum + payload.byteLength, 0);
+      this.#chunk = messages.length > 0 ? new FrameChunk(messages) : undefined;
     });
   }
 
   get bytes(): number {
-    return this.#bytes;
+    return this.#chunk?.byteLength ?? 0;
   }
 
-  after(sequence: number): StoredMessage | undefined {
-    return firstAfter(this.#messages, sequence);
+  /** The page's messages, unless the first one after the sequence is not among them. */
+  chunkAfter(sequence: number): FrameChunk | undefined {
+    return this.#chunk && this.#chunk.lastSequence > sequence ? this.#chunk : undefined;
   }
 
   empty(): void {
-    this.#messages = [];
-    this.#bytes = 0;
+    this.#chunk = undefined;
   }
 }

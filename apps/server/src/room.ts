@@ -27,10 +27,9 @@ export class Room {
     this.ready = extent.then(({ head }) => {
       this.#head = head;
       this.#tail = new Tail(head, options.tailBytes, options.tailBudget);
-      for (const message of this.#early) {
-        this.push(message);
-      }
+      const early = this.#early;
       this.#early = [];
+      this.push(early);
     });
   }
 
@@ -66,13 +65,17 @@ export class Room {
     this.#tail?.clear();
   }
 
-  /** Takes a committed message; whoever calls wakes the room afterwards. */
-  push(message: StoredMessage): void {
+  /** Takes committed messages, in order; whoever calls wakes the room afterwards. */
+  push(messages: readonly StoredMessage[]): void {
     if (!this.#tail) {
-      this.#early.push(message);
-    } else if (message.sequence > this.#head) {
-      this.#head = message.sequence;
-      this.#tail.push(message);
+      this.#early.push(...messages);
+      return;
+    }
+    // What was committed while the extent was being read may be part of it.
+    const fresh = messages.filter(({ sequence }) => sequence > this.#head);
+    if (fresh.length > 0) {
+      this.#head = fresh.at(-1)?.sequence ?? this.#head;
+      this.#tail.push(fresh);
     }
   }
 

@@ -131,20 +131,23 @@ export class Rooms {
   }
 
   #onCommitted(messages: readonly CommittedMessage[]): void {
-    const touched = new Set<Room>();
+    const batches = new Map<Room, CommittedMessage[]>();
     for (const message of messages) {
       const room = this.#rooms.get(message.room);
-      if (room) {
-        room.push(message);
-        touched.add(room);
+      const batch = room && batches.get(room);
+      if (batch) {
+        batch.push(message);
+      } else if (room) {
+        batches.set(room, [message]);
       }
     }
-    for (const room of touched) {
+    for (const [room, batch] of batches) {
+      room.push(batch);
       this.#rooms.delete(room.name);
       this.#rooms.set(room.name, room);
     }
     this.#shrinkTails();
-    for (const room of touched) {
+    for (const room of batches.keys()) {
       room.wake();
     }
   }

@@ -3,8 +3,6 @@ import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { type Message, MessageSchema, MessageType } from "@parley/proto/chat/v1";
 import type { AppendRecord, StoredMessage } from "./message-log.ts";
 
-const decoded = new WeakMap<StoredMessage, Message>();
-
 /** The id of the log's n-th message. */
 export function messageId(number: number): string {
   return `msg_${number}`;
@@ -29,14 +27,10 @@ export function toRecord(
   return { room, user, idempotencyKey, receivedAtMs, payload: toBinary(MessageSchema, stored) };
 }
 
-/** The message that readers see. It is decoded once for all of them: do not change it. */
+/** The message that readers see. */
 export function toMessage(stored: StoredMessage): Message {
-  let message = decoded.get(stored);
-  if (!message) {
-    message = fromBinary(MessageSchema, stored.payload);
-    message.id = messageId(stored.number);
-    message.sequence = BigInt(stored.sequence);
-    decoded.set(stored, message);
-  }
+  const message = fromBinary(MessageSchema, stored.payload);
+  message.id = messageId(stored.number);
+  message.sequence = BigInt(stored.sequence);
   return message;
 }

@@ -1,56 +1,136 @@
-import { create } from "@bufbuild/protobuf";
-import { timestampFromMs, timestampNow } from "@bufbuild/protobuf/wkt";
-import { type Message, MessageSchema, MessageType } from "@parley/proto/chat/v1";
+import { toBinary } from "@bufbuild/protobuf";
+import { durationMs } from "@bufbuild/protobuf/wkt";
+import { frameMessages } from "@parley/host/envelope-reader";
+import { type FrameSink, type FrameStream, writeFrames } from "@parley/host/frame-stream";
+import { type Message, MessageSchema, type SubscribeRequest } from "@parley/proto/chat/v1";
+import {
+  type ChatContext,
+  onEnding,
+  resolvePosition,
+  throwIfEnding,
+  toConnectError,
+} from "./chat-context.ts";
 import type { Cursor } from "./cursor.ts";
-import { toMessage } from "./stored-messages.ts";
-
-/** The message that greets a subscriber and tells where the subscription stands. */
-export function welcome(cursor: Cursor, user: string, epoch: string): Message {
-  return create(MessageSchema, {
-    id: "system",
-    user: "System",
-    content: `Welcome to room ${cursor.room.name}, ${user}!`,
-    room: cursor.room.name,
-    timestamp: timestampNow(),
-    type: MessageType.SYSTEM,
-    sequence: BigInt(cursor.startedAfter),
-    epoch,
-  });
-}
-
-/** The message that says: still here, nothing new. */
-export function heartbeat(cursor: Cursor): Message {
-  return create(MessageSchema, {
-    id: "heartbeat",
-    user: "System",
-    room: cursor.room.name,
-    timestamp: timestampNow(),
-    type: MessageType.SYSTEM,
-    sequence: BigInt(cursor.position),
-  });
-}
+import { Notifier } from "./notifier.ts";
+import { heartbeat, nextPresence, takeNext, welcome } from "./room-messages.ts";
 
 /**
- * What a cursor has at hand for its reader: a message of the room, else a
- * presence event, else nothing.
+ * One call of SubscribeMessages. What its reader takes one at a time it can also write
+ * as frames, which all readers of the room share: then a message costs a reader no more
+ * than its part of a write.
  */
-export function takeNext(cursor: Cursor, onDelivery: () => void): Message | undefined {
-  const stored = cursor.next();
-  if (stored) {
-    onDelivery();
-    return toMessage(stored);
+export class SubscriptionStream implements FrameStream<Message> {
+  readonly #context: ChatContext;
+  readonly #request: SubscribeRequest;
+  readonly #signal: AbortSignal;
+  readonly #heartbeatMs: number;
+
+  constructor(context: ChatContext, request: SubscribeRequest, signal: AbortSignal) {
+    this.#context = context;
+    this.#request = request;
+    this.#signal = signal;
+    this.#heartbeatMs = request.heartbeat
+      ? durationMs(request.heartbeat)
+      : Number.POSITIVE_INFINITY;
   }
-  const event = cursor.nextPresence();
-  return (
-    event &&
-    create(MessageSchema, {
-      id: "presence",
-      user: event.user,
-      content: event.type === "join" ? `${event.user} joined` : `${event.user} left`,
-      room: cursor.room.name,
-      timestamp: timestampFromMs(event.atMs),
-      type: event.type === "join" ? MessageType.JOIN : MessageType.LEAVE,
-      sequence: BigInt(cursor.position),
-    })
-  );
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<Message> {
+    const notifier = new Notifier();
+    const stopNotifying = onEnding(notifier.notify, this.#signal, this.#context);
+    let cursor: Cursor | undefined;
+    try {
+      cursor = await this.#open(notifier.notify);
+      let sentAtMs = performance.now();
+      yield welcome(cursor, this.#request.user, this.#context.log.epoch);
+      for (;;) {
+        let message = takeNext(cursor, this.#context.metrics);
+        if (!message) {
+          throwIfEnding(this.#signal, this.#context, cursor.caughtUp);
+          const remainingMs = sentAtMs + this.#heartbeatMs - performance.now();
+          if (remainingMs > 0) {
+            await notifier.wait(remainingMs);
+            continue;
+          }
+          message = heartbeat(cursor);
+        }
+        yield message;
+        sentAtMs = performance.now();
+      }
+    } catch (error) {
+      throw toConnectError(error, this.#context);
+    } finally {
+      stopNotifying();
+      cursor?.close();
+    }
+  }
+
+  async [writeFrames](sink: FrameSink): Promise<void> {
+    const ended = Promise.withResolvers<never>();
+    // It may end while it is being opened, and not be awaited any more.
+    ended.promise.catch(() => {});
+    let cursor: Cursor | undefined;
+    let sentAtMs = performance.now();
+    let timer: NodeJS.Timeout | undefined;
+
+    const write = (bytes: Uint8Array, messageCount: number) => {
+      sink.write(bytes, messageCount);
+      sentAtMs = performance.now();
+    };
+    const writeMessage = (message: Message) => {
+      write(frameMessages([toBinary(MessageSchema, message)]), 1);
+    };
+    // Runs in the turn in which the room has something new, or the sink can take more.
+    const pump = () => {
+      try {
+        while (cursor && !sink.isFull) {
+          const frames = cursor.nextFrames();
+          if (frames) {
+            this.#context.metrics.countDeliveries(frames.messageCount);
+            write(frames.bytes, frames.messageCount);
+            continue;
+          }
+          const presence = nextPresence(cursor);
+          if (!presence) {
+            break;
+          }
+          writeMessage(presence);
+        }
+        throwIfEnding(this.#signal, this.#context, cursor?.caughtUp);
+      } catch (error) {
+        ended.reject(error);
+      }
+    };
+    const beat = () => {
+      const remainingMs = sentAtMs + this.#heartbeatMs - performance.now();
+      if (remainingMs <= 0 && cursor && !sink.isFull) {
+        writeMessage(heartbeat(cursor));
+      }
+      timer = setTimeout(beat, remainingMs > 0 ? remainingMs : this.#heartbeatMs);
+    };
+
+    const stopPumping = onEnding(pump, this.#signal, this.#context);
+    try {
+      cursor = await this.#open(pump);
+      writeMessage(welcome(cursor, this.#request.user, this.#context.log.epoch));
+      sink.onDrain = pump;
+      if (Number.isFinite(this.#heartbeatMs)) {
+        timer = setTimeout(beat, this.#heartbeatMs);
+      }
+      pump();
+      await ended.promise;
+    } catch (error) {
+      throw toConnectError(error, this.#context);
+    } finally {
+      stopPumping();
+      clearTimeout(timer);
+      sink.onDrain = undefined;
+      cursor?.close();
+    }
+  }
+
+  async #open(onChange: () => void): Promise<Cursor> {
+    const { room, user, after, presence } = this.#request;
+    const start = after ? await resolvePosition(this.#context, room, after, "after") : "head";
+    return this.#context.rooms.subscribe({ room, user, start, presence, onChange });
+  }
 }

@@ -1,19 +1,24 @@
+import { FrameChunk } from "./frame-chunk.ts";
 import type { StoredMessage } from "./message-log.ts";
 
-/** What keeping a message costs beside its payload, roughly, in bytes. */
-const entryOverheadBytes = 256;
+/** What a chunk costs beside its frames, and what each message of it does, roughly. */
+const chunkOverheadBytes = 256;
+const messageOverheadBytes = 32;
+
+/** A chunk takes no more messages than this, one message aside: a write is no larger. */
+const maxChunkBytes = 64 * 1024;
 
 /** Counts the bytes of all tails that share it. */
 export interface TailBudget {
   heldBytes: number;
 }
 
-/** The newest messages of a room, in order and without gap, bounded in bytes. */
+/** The newest messages of a room as frames, in order and without gap, bounded in bytes. */
 export class Tail {
   readonly #maxBytes: number;
   readonly #budget: TailBudget;
-  #messages: StoredMessage[] = [];
-  /** Where the kept messages begin in the array: removed ones are cut off in bulk. */
+  #chunks: FrameChunk[] = [];
+  /** Where the kept chunks begin in the array: removed ones are cut off in bulk. */
   #start = 0;
   #bytes = 0;
   #startsAfter: number;
@@ -34,35 +39,53 @@ export class Tail {
     return this.#bytes;
   }
 
-  /** Adds the room's next message; lets go of the oldest ones when there are too many bytes. */
-  push(message: StoredMessage): void {
-    this.#messages.push(message);
-    this.#count(cost(message));
+  /** Adds the room's next messages; lets go of the oldest ones when there are too many bytes. */
+  push(messages: readonly StoredMessage[]): void {
+    for (const group of groupByBytes(messages)) {
+      const chunk = new FrameChunk(group);
+      this.#chunks.push(chunk);
+      this.#count(cost(chunk));
+    }
     while (this.#bytes > this.#maxBytes) {
-      const oldest = this.#messages[this.#start] as StoredMessage;
+      const oldest = this.#chunks[this.#start] as FrameChunk;
       this.#start += 1;
       this.#count(-cost(oldest));
-      this.#startsAfter = oldest.sequence;
+      this.#startsAfter = oldest.lastSequence;
     }
-    if (this.#start > 1_024 && this.#start * 2 > this.#messages.length) {
-      this.#messages = this.#messages.slice(this.#start);
+    if (this.#start > 256 && this.#start * 2 > this.#chunks.length) {
+      this.#chunks = this.#chunks.slice(this.#start);
       this.#start = 0;
     }
   }
 
   /** Lets go of everything. */
   clear(): void {
-    this.#startsAfter = this.#messages.at(-1)?.sequence ?? this.#startsAfter;
-    this.#messages = [];
+    this.#startsAfter = this.#chunks.at(-1)?.lastSequence ?? this.#startsAfter;
+    this.#chunks = [];
     this.#start = 0;
     this.#count(-this.#bytes);
   }
 
   /**
-   * The first message after the sequence, which must not be below `startsAfter`.
+   * The chunk that holds the first message after the sequence, which must not be below
+   * `startsAfter`; undefined when that is the newest.
    */
-  after(sequence: number): StoredMessage | undefined {
-    return firstAfter(this.#messages, sequence, this.#start);
+  chunkAfter(sequence: number): FrameChunk | undefined {
+    let low = this.#start;
+    let high = this.#chunks.length;
+    // A reader that keeps up wants the last one.
+    if (high > low && (this.#chunks[high - 2]?.lastSequence ?? -1) <= sequence) {
+      low = high - 1;
+    }
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if ((this.#chunks[middle] as FrameChunk).lastSequence > sequence) {
+        high = middle;
+      } else {
+        low = middle + 1;
+      }
+    }
+    return this.#chunks[low];
   }
 
   #count(bytes: number): void {
@@ -71,25 +94,22 @@ export class Tail {
   }
 }
 
-/** The first message after the sequence among messages that are in order. */
-export function firstAfter(
-  messages: readonly StoredMessage[],
-  sequence: number,
-  start = 0,
-): StoredMessage | undefined {
-  let low = start;
-  let high = messages.length;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if ((messages[middle] as StoredMessage).sequence > sequence) {
-      high = middle;
-    } else {
-      low = middle + 1;
-    }
-  }
-  return messages[low];
+function cost(chunk: FrameChunk): number {
+  return chunk.byteLength + chunk.messageCount * messageOverheadBytes + chunkOverheadBytes;
 }
 
-function cost(message: StoredMessage): number {
-  return message.payload.byteLength + entryOverheadBytes;
+function* groupByBytes(messages: readonly StoredMessage[]): Generator<readonly StoredMessage[]> {
+  let start = 0;
+  let bytes = 0;
+  for (const [index, { payload }] of messages.entries()) {
+    bytes += payload.byteLength;
+    if (bytes > maxChunkBytes && index > start) {
+      yield messages.slice(start, index);
+      start = index;
+      bytes = payload.byteLength;
+    }
+  }
+  if (start < messages.length) {
+    yield start === 0 ? messages : messages.slice(start);
+  }
 }

@@ -2,6 +2,7 @@ import type { DescMessage, Message } from "@bufbuild/protobuf";
 import { pathToString } from "@bufbuild/protobuf/reflect";
 import { createValidator } from "@bufbuild/protovalidate";
 import type { Interceptor } from "@connectrpc/connect";
+import { mapBatches } from "@parley/host/frame-stream";
 import { invalidArgument } from "./service-errors.ts";
 
 /**
@@ -26,11 +27,13 @@ export function createValidateInterceptor(): Interceptor {
     }
   }
 
-  async function* validated<T extends Message>(schema: DescMessage, messages: AsyncIterable<T>) {
-    for await (const message of messages) {
-      validate(schema, message);
-      yield message;
-    }
+  function validated<T extends Message>(schema: DescMessage, messages: AsyncIterable<T>) {
+    return mapBatches(messages, (batch) => {
+      for (const message of batch) {
+        validate(schema, message);
+      }
+      return batch;
+    });
   }
 
   return (next) => (request) => {

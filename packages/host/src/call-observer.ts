@@ -6,6 +6,7 @@ import {
   type StreamRequest,
   type UnaryRequest,
 } from "@connectrpc/connect";
+import { mapBatches, withFrames } from "./frame-stream.ts";
 
 /** A call that has begun. */
 export interface ObservedCall {
@@ -51,13 +52,13 @@ export function createObserverInterceptor(...observers: readonly CallObserver[])
     try {
       const response = await next(
         request.stream
-          ? { ...request, message: counted(request.message, () => observation.received()) }
+          ? { ...request, message: counted(request.message, observation.received) }
           : request,
       );
       if (response.stream) {
         return { ...response, message: observed(response.message, observation) };
       }
-      observation.sent();
+      observation.sent(1);
       observation.end();
       return response;
     } catch (error) {
@@ -68,8 +69,8 @@ export function createObserverInterceptor(...observers: readonly CallObserver[])
 }
 
 interface Observation {
-  received(): void;
-  sent(): void;
+  received(count: number): void;
+  sent(count: number): void;
   end(error?: unknown): void;
 }
 
@@ -91,11 +92,11 @@ function observe(
   let sentCount = 0;
   let ended = false;
   return {
-    received() {
-      receivedCount += 1;
+    received(count) {
+      receivedCount += count;
     },
-    sent() {
-      sentCount += 1;
+    sent(count) {
+      sentCount += count;
     },
     end(error) {
       if (ended) {
@@ -141,26 +142,15 @@ function protocolOf(contentType: string | null): ObservedCall["protocol"] {
   return contentType.startsWith("application/grpc-web") ? "grpc-web" : "grpc";
 }
 
-function counted<T>(messages: AsyncIterable<T>, onMessage: () => void): AsyncIterable<T> {
-  return {
-    [Symbol.asyncIterator]() {
-      const inner = messages[Symbol.asyncIterator]();
-      return {
-        async next() {
-          const result = await inner.next();
-          if (!result.done) {
-            onMessage();
-          }
-          return result;
-        },
-        return: async (value) => (await inner.return?.(value)) ?? { done: true, value },
-      };
-    },
-  };
+function counted<T>(messages: AsyncIterable<T>, onMessages: (count: number) => void) {
+  return mapBatches(messages, (batch) => {
+    onMessages(batch.length);
+    return batch;
+  });
 }
 
 function observed<T>(messages: AsyncIterable<T>, observation: Observation): AsyncIterable<T> {
-  return {
+  const iterable: AsyncIterable<T> = {
     [Symbol.asyncIterator]() {
       const inner = messages[Symbol.asyncIterator]();
       return {
@@ -170,7 +160,7 @@ function observed<T>(messages: AsyncIterable<T>, observation: Observation): Asyn
             if (result.done) {
               observation.end();
             } else {
-              observation.sent();
+              observation.sent(1);
             }
             return result;
           } catch (error) {
@@ -193,4 +183,15 @@ function observed<T>(messages: AsyncIterable<T>, observation: Observation): Asyn
       };
     },
   };
+  return withFrames(messages, iterable, async (write, sink) => {
+    try {
+      await write();
+      observation.sent(sink.messageCount);
+      observation.end();
+    } catch (error) {
+      observation.sent(sink.messageCount);
+      observation.end(error);
+      throw error;
+    }
+  });
 }

@@ -1,3 +1,4 @@
+import type { Message } from "@bufbuild/protobuf";
 import {
   Code,
   type Interceptor,
@@ -18,6 +19,7 @@ import {
 } from "@opentelemetry/api";
 import { codeOf } from "./call-log.ts";
 import { type CallEnd, createObserverInterceptor, type ObservedCall } from "./call-observer.ts";
+import { withFrames } from "./frame-stream.ts";
 import { requestContextKey } from "./request-context.ts";
 
 /** Codes that count as errors of a server. */
@@ -92,27 +94,29 @@ function endSpan(span: Span, end: CallEnd): void {
   span.end();
 }
 
-function within(spanContext: Context, response: UnaryResponse | StreamResponse) {
+function within(
+  spanContext: Context,
+  response: UnaryResponse | StreamResponse,
+): UnaryResponse | StreamResponse {
   if (!response.stream) {
     return response;
   }
   const { message } = response;
-  return {
-    ...response,
-    message: {
-      [Symbol.asyncIterator]() {
-        const inner = message[Symbol.asyncIterator]();
-        return {
-          next: () => context.with(spanContext, () => inner.next()),
-          return: async (value: unknown) => (await inner.return?.(value)) ?? { done: true, value },
-          async throw(error: unknown) {
-            if (inner.throw === undefined) {
-              throw error;
-            }
-            return await inner.throw(error);
-          },
-        };
-      },
+  const iterable: AsyncIterable<Message> = {
+    [Symbol.asyncIterator]() {
+      const inner = message[Symbol.asyncIterator]();
+      return {
+        next: () => context.with(spanContext, () => inner.next()),
+        return: async (value) => (await inner.return?.(value)) ?? { done: true, value },
+        async throw(error) {
+          if (inner.throw === undefined) {
+            throw error;
+          }
+          return await inner.throw(error);
+        },
+      };
     },
-  } as StreamResponse;
+  };
+  const traced = withFrames(message, iterable, (write) => context.with(spanContext, write));
+  return { ...response, message: traced };
 }

@@ -80,3 +80,20 @@ export function mapBatches<T>(
     ? Object.assign(mapped, { [readBatches]: () => batches(messages[readBatches]()) })
     : mapped;
 }
+
+/**
+ * A wrapper of a response's messages, made able to write frames if they are. The
+ * function is given what writes the frames of the original, to do around that what the
+ * wrapper does around its iteration.
+ */
+export function withFrames<T>(
+  original: AsyncIterable<T>,
+  wrapper: AsyncIterable<T>,
+  around: (write: () => Promise<void>, sink: FrameSink) => Promise<void>,
+): AsyncIterable<T> {
+  return isFrameStream(original)
+    ? Object.assign(wrapper, {
+        [writeFrames]: (sink: FrameSink) => around(() => original[writeFrames](sink), sink),
+      })
+    : wrapper;
+}

@@ -52,7 +52,12 @@ export const requestContextKey: ContextKey<RequestContext | undefined> = createC
  */
 export function requestContext({ id, log, socket, raw }: HostedRequest): ContextValues {
   const { httpVersion } = raw;
-  return createContextValues().set(requestContextKey, { id, log, peer: peerOf(socket), httpVersion });
+  return createContextValues().set(requestContextKey, {
+    id,
+    log,
+    peer: peerOf(socket),
+    httpVersion,
+  });
 }
 
 /**

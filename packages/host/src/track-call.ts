@@ -4,6 +4,7 @@ import type {
   StreamResponse,
   UnaryRequest,
 } from "@connectrpc/connect";
+import { withFrames } from "./frame-stream.ts";
 
 /** A call in flight. */
 export interface Call {
@@ -79,7 +80,7 @@ export async function trackStream<Response>(
   }
 
   function track<T>(messages: AsyncIterable<T>): AsyncIterable<T> {
-    return {
+    const iterable: AsyncIterable<T> = {
       [Symbol.asyncIterator]() {
         const inner = messages[Symbol.asyncIterator]();
         return {
@@ -119,6 +120,13 @@ export async function trackStream<Response>(
         };
       },
     };
+    return withFrames(messages, iterable, async (write) => {
+      try {
+        await untilEnded(write);
+      } finally {
+        finish();
+      }
+    });
   }
 
   calls.add(call);

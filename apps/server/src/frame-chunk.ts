@@ -1,0 +1,127 @@
+import { fromBinary } from "@bufbuild/protobuf";
+import { type Message, MessageSchema } from "@parley/proto/chat/v1";
+import type { StoredMessage } from "./message-log.ts";
+import { messageId } from "./stored-messages.ts";
+
+/** An envelope's header: no flags, and the message's length as a big-endian uint32. */
+const headerBytes = 5;
+
+// Tags of the fields that only the append decides: a field's number and wire type
+// (https://protobuf.dev/programming-guides/encoding/#structure).
+const idTag = (1 << 3) | 2;
+const sequenceTag = (7 << 3) | 0;
+/** More than the id, the sequence and their tags can take. */
+const maxSuffixBytes = 48;
+
+/** Frames of some messages, in one piece of memory. */
+export interface Frames {
+  readonly bytes: Uint8Array;
+  readonly messageCount: number;
+}
+
+/**
+ * Messages of a room, in order, as the frames that all their readers are sent: each
+ * one completed with its id and sequence, and put in its envelope, once.
+ */
+export class FrameChunk {
+  readonly #bytes: Buffer;
+  readonly #sequences: readonly number[];
+  /** Where each frame ends. */
+  readonly #ends: readonly number[];
+  #messages: Message[] | undefined;
+
+  /** @param stored - at least one message, in order */
+  constructor(stored: readonly StoredMessage[]) {
+    const capacity = stored.reduce(
+      (sum, { payload }) => sum + headerBytes + payload.byteLength + maxSuffixBytes,
+      0,
+    );
+    const bytes = Buffer.allocUnsafe(capacity);
+    const ends: number[] = [];
+    let offset = 0;
+    for (const { payload, number, sequence } of stored) {
+      const start = offset;
+      bytes.set(payload, start + headerBytes);
+      offset = start + headerBytes + payload.byteLength;
+      const id = messageId(number);
+      bytes[offset] = idTag;
+      bytes[offset + 1] = id.length;
+      offset += 2;
+      offset += bytes.write(id, offset, "latin1");
+      bytes[offset] = sequenceTag;
+      offset = writeVarint(bytes, offset + 1, sequence);
+      bytes[start] = 0;
+      bytes.writeUInt32BE(offset - start - headerBytes, start + 1);
+      ends.push(offset);
+    }
+    this.#bytes = bytes.subarray(0, offset);
+    this.#sequences = stored.map(({ sequence }) => sequence);
+    this.#ends = ends;
+  }
+
+  /** What it holds of memory, in bytes. */
+  get byteLength(): number {
+    return this.#bytes.byteLength;
+  }
+
+  get messageCount(): number {
+    return this.#sequences.length;
+  }
+
+  get lastSequence(): number {
+    return this.#sequences.at(-1) as number;
+  }
+
+  /** The index of the first message after a sequence; `messageCount` if there is none. */
+  indexAfter(sequence: number): number {
+    let low = 0;
+    let high = this.#sequences.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if ((this.#sequences[middle] as number) > sequence) {
+        high = middle;
+      } else {
+        low = middle + 1;
+      }
+    }
+    return low;
+  }
+
+  sequenceAt(index: number): number {
+    return this.#sequences[index] as number;
+  }
+
+  /** The frames from an index on. They share the chunk's memory. */
+  framesFrom(index: number): Frames {
+    const start = index === 0 ? 0 : (this.#ends[index - 1] as number);
+    return {
+      bytes: start === 0 ? this.#bytes : this.#bytes.subarray(start),
+      messageCount: this.#sequences.length - index,
+    };
+  }
+
+  /** A message by its index. It is decoded once for all readers: do not change it. */
+  messageAt(index: number): Message {
+    this.#messages ??= [];
+    let message = this.#messages[index];
+    if (!message) {
+      const start = (index === 0 ? 0 : (this.#ends[index - 1] as number)) + headerBytes;
+      message = fromBinary(MessageSchema, this.#bytes.subarray(start, this.#ends[index]));
+      this.#messages[index] = message;
+    }
+    return message;
+  }
+}
+
+/** Writes a whole number below 2^53 and returns the offset behind it. */
+function writeVarint(bytes: Buffer, offset: number, value: number): number {
+  let rest = value;
+  let at = offset;
+  while (rest > 0x7f) {
+    bytes[at] = (rest % 0x80) | 0x80;
+    rest = Math.floor(rest / 0x80);
+    at += 1;
+  }
+  bytes[at] = rest;
+  return at + 1;
+}
