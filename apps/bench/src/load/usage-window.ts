@@ -1,0 +1,34 @@
+import { readProcessUsage } from "../process-usage.ts";
+import type { Sample } from "../work/work.ts";
+
+type UsagePart = Pick<Sample, "cpuSecondsPerMillion" | "rssBytes" | "generatorCores">;
+
+/** Observes the server and this process from when it was opened. */
+export interface UsageWindow {
+  /**
+   * Ends it.
+   *
+   * @param count How many operations the server did meanwhile.
+   */
+  close(count: number): UsagePart;
+}
+
+/** Starts to observe. */
+export function openUsageWindow(serverPid: number): UsageWindow {
+  const startMs = performance.now();
+  const serverStart = readProcessUsage(serverPid);
+  const ownStart = process.cpuUsage();
+  return {
+    close(count) {
+      const server = readProcessUsage(serverPid);
+      const own = process.cpuUsage(ownStart);
+      const elapsedSeconds = (performance.now() - startMs) / 1_000;
+      const cpuSeconds = server.cpuSeconds - serverStart.cpuSeconds;
+      return {
+        cpuSecondsPerMillion: count > 0 ? (cpuSeconds / count) * 1_000_000 : 0,
+        rssBytes: server.rssBytes,
+        generatorCores: (own.user + own.system) / 1_000_000 / elapsedSeconds,
+      };
+    },
+  };
+}
