@@ -1,15 +1,25 @@
 import type { DescService } from "@bufbuild/protobuf";
-import type { ConnectRouterOptions, ServiceImpl } from "@connectrpc/connect";
+import type { ConnectRouter, ConnectRouterOptions, ServiceImpl } from "@connectrpc/connect";
 import { fastifyConnectPlugin } from "@connectrpc/connect-fastify";
+import { createCors } from "@parley/host/cors";
 import { createDrain, type Drain } from "@parley/host/drain";
+import { grpcWebTextHook } from "@parley/host/grpc-web-text";
 import { createHealth } from "@parley/host/health";
+import { createLeanPath } from "@parley/host/lean-path";
 import { createListener, type ListenerOptions } from "@parley/host/listener";
 import { reflectionRoutes } from "@parley/host/reflection";
 import { unimplementedHandler } from "@parley/host/unimplemented";
 import { type FastifyInstance, fastify } from "fastify";
 
 /** The parts of the hosting that can be left out, to find the one that a failure is due to. */
-export const optionalParts = ["drain", "reflection", "unimplemented"] as const;
+export const optionalParts = [
+  "cors",
+  "drain",
+  "grpc-web-text",
+  "lean-path",
+  "reflection",
+  "unimplemented",
+] as const;
 
 /** One of {@link optionalParts}. */
 export type OptionalPart = (typeof optionalParts)[number];
@@ -42,8 +52,9 @@ export interface Hosting {
 const drainTimeoutMs = 4_000;
 
 /**
- * Hosts one service the way a user of `@parley/host` does: its listener, and Fastify with
- * Connect's plugin, health, reflection, the drain and the handler of unknown methods.
+ * Hosts one service the way `apps/server` does: the listener with the lean path, and
+ * Fastify with Connect's plugin, health, reflection, the drain, CORS, grpc-web-text and the
+ * handler of unknown methods.
  */
 export function createHosting<Service extends DescService>(
   options: HostingOptions<Service>,
@@ -51,21 +62,32 @@ export function createHosting<Service extends DescService>(
   const { service, implementation, tls, router: routerOptions = {}, without = [] } = options;
   const has = (part: OptionalPart) => !without.includes(part);
   const health = createHealth({ services: [service] });
-  const listener = createListener({ ...(tls ? { tls } : {}) });
+  const listener = createListener({
+    ...(tls ? { tls } : {}),
+    serveStream: (stream, headers) => leanPath?.serveStream(stream, headers) ?? false,
+  });
   const drain = createDrain({ listener, health, timeoutMs: drainTimeoutMs });
-
-  const app = fastify({ http2: true, serverFactory: listener.serverFactory });
-  app.register(fastifyConnectPlugin, {
+  const connectOptions = {
     ...routerOptions,
     interceptors: has("drain") ? [drain.interceptor] : [],
-    routes(router) {
+    routes(router: ConnectRouter) {
       router.service(service, implementation);
       health.routes(router);
       if (has("reflection")) {
         reflectionRoutes([service, health.service])(router);
       }
     },
-  });
+  };
+  const leanPath = has("lean-path") ? createLeanPath(connectOptions) : undefined;
+
+  const app = fastify({ http2: true, serverFactory: listener.serverFactory });
+  if (has("cors")) {
+    app.addHook("onRequest", createCors().hook);
+  }
+  if (has("grpc-web-text")) {
+    app.addHook("onRequest", grpcWebTextHook);
+  }
+  app.register(fastifyConnectPlugin, connectOptions);
   if (has("unimplemented")) {
     app.setNotFoundHandler(unimplementedHandler);
   }
