@@ -58,6 +58,7 @@ export function createCallMetrics(options: CallMetricsOptions): CallObserver {
 
   return (call) => {
     const labels = labelsOf(call);
+    const isUnary = call.kind === "unary";
     started.inc(labels);
     inFlight.inc(labels);
     return (end) => {
@@ -65,7 +66,7 @@ export function createCallMetrics(options: CallMetricsOptions): CallObserver {
       handled.inc({ ...labels, grpc_code: codeOf(end) });
       received.inc(labels, end.receivedCount);
       sent.inc(labels, end.sentCount);
-      if (call.kind === "unary") {
+      if (isUnary) {
         duration.observe(labels, end.durationMs / 1_000);
       }
     };

@@ -4,9 +4,12 @@ import {
   type ContextValues,
   type Interceptor,
   type StreamRequest,
+  type StreamResponse,
   type UnaryRequest,
+  type UnaryResponse,
 } from "@connectrpc/connect";
-import { mapBatches, withFrames } from "./frame-stream.ts";
+import { mapBatches } from "./frame-stream.ts";
+import { callStateKey } from "./lean-context.ts";
 
 /** A call that has begun. */
 export interface ObservedCall {
@@ -47,73 +50,113 @@ export type CallObserver = (call: ObservedCall) => ((end: CallEnd) => void) | un
  * has, or a unary request that cannot be decoded.
  */
 export function createObserverInterceptor(...observers: readonly CallObserver[]): Interceptor {
-  return (next) => async (request) => {
-    const observation = observe(observers, request);
-    try {
-      const response = await next(
-        request.stream
-          ? { ...request, message: counted(request.message, observation.received) }
-          : request,
-      );
-      if (response.stream) {
-        return { ...response, message: observed(response.message, observation) };
-      }
-      observation.sent(1);
-      observation.end();
-      return response;
-    } catch (error) {
-      observation.end(error);
-      throw error;
+  return (next) => (request) => {
+    const end = begin(observers, request);
+    // A call on the lean path counts its messages itself, and knows when it has ended.
+    const state = request.contextValues.get(callStateKey);
+    if (state) {
+      state.onEnd((error) => end(error, state.receivedCount, state.messageCount));
+      return next(request);
     }
+    return observe(request, next, end);
   };
 }
 
-interface Observation {
-  received(count: number): void;
-  sent(count: number): void;
-  end(error?: unknown): void;
-}
+type End = (error: ConnectError | undefined, receivedCount: number, sentCount: number) => void;
 
-function observe(
-  observers: readonly CallObserver[],
-  request: UnaryRequest | StreamRequest,
-): Observation {
+function begin(observers: readonly CallObserver[], request: UnaryRequest | StreamRequest): End {
   const startedAtMs = performance.now();
   const call: ObservedCall = {
     service: request.service.typeName,
     method: request.method.name,
     kind: request.method.methodKind,
-    protocol: protocolOf(request.header.get("content-type")),
-    requestHeader: request.header,
+    protocol: protocolOf(request),
+    get requestHeader() {
+      return request.header;
+    },
     contextValues: request.contextValues,
   };
-  const enders = observers.map((observer) => observer(call));
+  return toEnd(
+    observers.map((observer) => observer(call)),
+    startedAtMs,
+  );
+}
+
+/** Apart from where the call is looked at: it is kept no longer than observers do. */
+function toEnd(enders: readonly ReturnType<CallObserver>[], startedAtMs: number): End {
+  return (error, receivedCount, sentCount) => {
+    const durationMs = performance.now() - startedAtMs;
+    for (const ender of enders) {
+      ender?.({ error, durationMs, receivedCount, sentCount });
+    }
+  };
+}
+
+async function observe(
+  request: UnaryRequest | StreamRequest,
+  next: (request: UnaryRequest | StreamRequest) => Promise<UnaryResponse | StreamResponse>,
+  end: End,
+): Promise<UnaryResponse | StreamResponse> {
   let receivedCount = request.stream ? 0 : 1;
   let sentCount = 0;
   let ended = false;
-  return {
-    received(count) {
-      receivedCount += count;
-    },
-    sent(count) {
-      sentCount += count;
-    },
-    end(error) {
-      if (ended) {
-        return;
-      }
+  const finish = (error?: ConnectError) => {
+    if (!ended) {
       ended = true;
-      const end: CallEnd = {
-        error: error === undefined ? undefined : reasonOf(error, request.signal),
-        durationMs: performance.now() - startedAtMs,
-        receivedCount,
-        sentCount,
-      };
-      for (const ender of enders) {
-        ender?.(end);
-      }
-    },
+      end(error, receivedCount, sentCount);
+    }
   };
+  try {
+    const response = await next(
+      request.stream
+        ? {
+            ...request,
+            message: mapBatches(request.message, (batch) => {
+              receivedCount += batch.length;
+              return batch;
+            }),
+          }
+        : request,
+    );
+    if (!response.stream) {
+      sentCount = 1;
+      finish();
+      return response;
+    }
+    const inner = response.message[Symbol.asyncIterator]();
+    const message = {
+      async next() {
+        try {
+          const result = await inner.next();
+          if (result.done) {
+            finish();
+          } else {
+            sentCount += 1;
+          }
+          return result;
+        } catch (error) {
+          finish(reasonOf(error, request.signal));
+          throw error;
+        }
+      },
+      async return(value: unknown) {
+        // Before its end, a response is given up only when its caller has gone.
+        finish(callerLeft());
+        return (await inner.return?.(value)) ?? { done: true as const, value };
+      },
+      async throw(error: unknown) {
+        finish(callerLeft());
+        if (inner.throw === undefined) {
+          throw error;
+        }
+        return await inner.throw(error);
+      },
+    };
+    return { ...response, message: { [Symbol.asyncIterator]: () => message } } as StreamResponse;
+  } catch (error) {
+    finish(reasonOf(error, request.signal));
+    throw error;
+  }
 }
 
 // What aborts a call on the server's side: its deadline, and a drain.
@@ -135,63 +178,14 @@ function callerLeft(): ConnectError {
   return new ConnectError("the caller went away", Code.Canceled);
 }
 
-function protocolOf(contentType: string | null): ObservedCall["protocol"] {
+function protocolOf(request: UnaryRequest | StreamRequest): ObservedCall["protocol"] {
+  const known = request.contextValues.get(callStateKey)?.protocolName;
+  if (known !== undefined) {
+    return known;
+  }
+  const contentType = request.header.get("content-type");
   if (!contentType?.startsWith("application/grpc")) {
     return "connect";
   }
   return contentType.startsWith("application/grpc-web") ? "grpc-web" : "grpc";
-}
-
-function counted<T>(messages: AsyncIterable<T>, onMessages: (count: number) => void) {
-  return mapBatches(messages, (batch) => {
-    onMessages(batch.length);
-    return batch;
-  });
-}
-
-function observed<T>(messages: AsyncIterable<T>, observation: Observation): AsyncIterable<T> {
-  const iterable: AsyncIterable<T> = {
-    [Symbol.asyncIterator]() {
-      const inner = messages[Symbol.asyncIterator]();
-      return {
-        async next() {
-          try {
-            const result = await inner.next();
-            if (result.done) {
-              observation.end();
-            } else {
-              observation.sent(1);
-            }
-            return result;
-          } catch (error) {
-            observation.end(error);
-            throw error;
-          }
-        },
-        async return(value) {
-          // Before its end, a response is given up only when its caller has gone.
-          observation.end(callerLeft());
-          return (await inner.return?.(value)) ?? { done: true, value };
-        },
-        async throw(error) {
-          observation.end(callerLeft());
-          if (inner.throw === undefined) {
-            throw error;
-          }
-          return await inner.throw(error);
-        },
-      };
-    },
-  };
-  return withFrames(messages, iterable, async (write, sink) => {
-    try {
-      await write();
-      observation.sent(sink.messageCount);
-      observation.end();
-    } catch (error) {
-      observation.sent(sink.messageCount);
-      observation.end(error);
-      throw error;
-    }
-  });
 }

@@ -4,8 +4,9 @@ import { DurationSchema, durationFromMs } from "@bufbuild/protobuf/wkt";
 import { Code, ConnectError, type Interceptor } from "@connectrpc/connect";
 import { Health as HealthService } from "./gen/health/v1/health_pb.ts";
 import type { Health } from "./health.ts";
+import { callStateKey } from "./lean-context.ts";
 import type { Listener } from "./listener.ts";
-import { type Call, trackStream, trackUnary } from "./track-call.ts";
+import { type Call, trackState, trackStream, trackUnary } from "./track-call.ts";
 
 /** Options for {@link createDrain}. */
 export interface DrainOptions {
@@ -99,6 +100,11 @@ export function createDrain(options: DrainOptions): Drain {
     }
     if (controller.signal.aborted) {
       throw unavailable(retryDelayMs);
+    }
+    const onLeanPath = request.contextValues.get(callStateKey);
+    if (onLeanPath) {
+      trackState(onLeanPath, request.stream, tracked);
+      return next(request);
     }
     return request.stream
       ? trackStream(request, next, tracked)

@@ -97,3 +97,18 @@ export function withFrames<T>(
       })
     : wrapper;
 }
+
+/**
+ * A request or response with some parts changed. Unlike a spread, it does not look at the
+ * other parts, which may be made only when somebody does.
+ */
+export function derive<T extends object>(original: T, changes: Partial<T>): T {
+  const parts = Object.getOwnPropertyDescriptors(original);
+  return Object.defineProperties(
+    {} as T,
+    {
+      ...parts,
+      ...Object.getOwnPropertyDescriptors(changes),
+    } as PropertyDescriptorMap,
+  );
+}

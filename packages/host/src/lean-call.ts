@@ -40,8 +40,9 @@ export interface LeanLimits {
 export class LeanCall implements FrameSink, CallState {
   onDrain: (() => void) | undefined;
   messageCount = 0;
+  receivedCount = 0;
   ownResponse: UnaryResponse | StreamResponse | undefined;
-  readonly protocolName: string;
+  readonly protocolName: CallState["protocolName"];
   readonly #stream: ServerHttp2Stream;
   readonly #method: LeanMethod;
   readonly #protocol: LeanProtocol;
@@ -57,6 +58,7 @@ export class LeanCall implements FrameSink, CallState {
   #timer: NodeJS.Timeout | undefined;
   #error: ConnectError | undefined;
   #ended = false;
+  #endCallbacks: ((error: ConnectError | undefined) => void)[] = [];
   #onEnd: ((error: ConnectError) => void) | undefined;
 
   constructor(
@@ -81,12 +83,12 @@ export class LeanCall implements FrameSink, CallState {
     stream.once("close", () => this.#onClose());
     stream.on("drain", () => this.onDrain?.());
     if (error) {
-      this.#fail(error);
+      this.fail(error);
     } else {
       if (timeoutMs !== undefined) {
         this.#timer = setTimeout(() => this.#onTimeout(), timeoutMs);
       }
-      this.#run().catch((reason: unknown) => this.#fail(reason));
+      this.#run().catch((reason: unknown) => this.fail(reason));
     }
   }
 
@@ -241,7 +243,7 @@ export class LeanCall implements FrameSink, CallState {
         }
         const envelopes = createEnvelopeReader(readMaxBytes);
         const messages: Uint8Array[] = [];
-        stream.on("data", (chunk: Buffer) => {
+        const onData = (chunk: Buffer) => {
           try {
             messages.push(...envelopes.read(chunk));
             if (messages.length > 1) {
@@ -251,8 +253,11 @@ export class LeanCall implements FrameSink, CallState {
             stream.pause();
             reject(error);
           }
-        });
+        };
+        stream.on("data", onData);
         stream.once("end", () => {
+          // A response may live long: what read its request need not.
+          stream.off("data", onData);
           try {
             envelopes.end();
             const [message] = messages;
@@ -319,6 +324,7 @@ export class LeanCall implements FrameSink, CallState {
 
   #decode(bytes: Uint8Array): Message {
     const { input } = this.#method.method;
+    this.receivedCount += 1;
     try {
       return fromBinary(input, bytes);
     } catch (error) {
@@ -363,10 +369,10 @@ export class LeanCall implements FrameSink, CallState {
   }
 
   #respond(message: Uint8Array): void {
+    this.messageCount += 1;
     if (!this.#finish(undefined)) {
       return;
     }
-    this.messageCount += 1;
     this.#protocol.respond(this.#stream, message, this.#parts());
   }
 
@@ -376,7 +382,15 @@ export class LeanCall implements FrameSink, CallState {
     }
   }
 
-  #fail(reason: unknown): void {
+  onEnd(callback: (error: ConnectError | undefined) => void): void {
+    if (this.#ended) {
+      callback(this.#error);
+    } else {
+      this.#endCallbacks.push(callback);
+    }
+  }
+
+  fail(reason: unknown): void {
     const error =
       reason instanceof ConnectError
         ? reason
@@ -397,11 +411,16 @@ export class LeanCall implements FrameSink, CallState {
     this.#onEnd?.(error ?? callerLeft());
     this.#onEnd = undefined;
     this.#controller?.abort(error);
+    const callbacks = this.#endCallbacks;
+    this.#endCallbacks = [];
+    for (const callback of callbacks) {
+      callback(error);
+    }
     return !this.#stream.destroyed;
   }
 
   #onTimeout(): void {
-    this.#fail(new ConnectError("the operation timed out", Code.DeadlineExceeded));
+    this.fail(new ConnectError("the operation timed out", Code.DeadlineExceeded));
   }
 
   #onClose(): void {

@@ -1,5 +1,6 @@
 import type { Message } from "@bufbuild/protobuf";
 import {
+  type ConnectError,
   type ContextKey,
   type ContextValues,
   createContextKey,
@@ -12,12 +13,20 @@ import {
 
 /** What a call keeps that its handler and interceptors share. */
 export interface CallState {
-  readonly protocolName: string;
+  readonly protocolName: "connect" | "grpc" | "grpc-web";
   readonly responseHeader: Headers;
   readonly responseTrailer: Headers;
   timeoutMs(): number | undefined;
   /** What the handler's side answered, before interceptors. */
   ownResponse: UnaryResponse | StreamResponse | undefined;
+  /** Ends the call with this error, whatever its handler does. */
+  fail(error: ConnectError): void;
+  /** Calls back when the call has ended, with its error if any; at once if it has. */
+  onEnd(callback: (error: ConnectError | undefined) => void): void;
+  /** Messages that the handler read. */
+  readonly receivedCount: number;
+  /** Messages that were handed to the transport. */
+  readonly messageCount: number;
 }
 
 /** Leads from the request that interceptors pass on to the call that it belongs to. */

@@ -5,6 +5,7 @@ import type {
   UnaryRequest,
 } from "@connectrpc/connect";
 import { withFrames } from "./frame-stream.ts";
+import type { CallState } from "./lean-context.ts";
 
 /** A call in flight. */
 export interface Call {
@@ -20,6 +21,13 @@ export interface Call {
 export interface CallSet {
   add(call: Call): void;
   delete(call: Call): void;
+}
+
+/** Tracks a call on the lean path, which ends by itself when it is told to. */
+export function trackState(state: CallState, isStream: boolean, calls: CallSet): void {
+  const call: Call = { isStream, end: (error) => state.fail(error) };
+  calls.add(call);
+  state.onEnd(() => calls.delete(call));
 }
 
 /** Runs a unary call that is in flight until its handler is done. */
