@@ -3,7 +3,7 @@ import { execFile, spawn } from "node:child_process";
 import { once } from "node:events";
 import { readFile } from "node:fs/promises";
 import { createInterface } from "node:readline";
-import { test } from "node:test";
+import { suite, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 
@@ -46,4 +46,27 @@ test("the example in the README runs, answers and ends", async (t) => {
   assert.equal(answer.headers.get("access-control-allow-origin"), headers.origin);
   child.kill("SIGTERM");
   assert.deepEqual(await exited, [0, null]);
+});
+
+const prelude = `import "./src/testing/readme-prelude.ts";\n`;
+const closing = `
+const address = await app.listen({ host: "127.0.0.1", port: 0 });
+process.stdout.write("listening at " + address);
+await app.close();
+process.exit();
+`;
+
+suite("a snippet of the README runs", async () => {
+  const readme = await readFile(`${packageFolder}README.md`, "utf8");
+  const [, ...snippets] = Array.from(readme.matchAll(/^```ts\n(.*?)^```/gms), ([, code]) => code);
+  assert.ok(snippets.length >= 10);
+  for (const snippet of snippets as string[]) {
+    const name = /"@parley\/host\/([^"]+)"/.exec(snippet)?.[1] ?? snippet;
+    test(name, async () => {
+      const args = ["--input-type=module-typescript"];
+      const running = promisify(execFile)(process.execPath, args, { cwd: packageFolder });
+      running.child.stdin?.end(`${prelude}${snippet}${closing}`);
+      assert.match((await running).stdout, /^listening at http:/);
+    });
+  }
 });
