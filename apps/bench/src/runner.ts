@@ -30,6 +30,7 @@ interface Step {
 
 // Above what the slowest contestant takes to fill its subscriptions and to drain.
 const slackMs = 180_000;
+const longestPrepareMs = 600_000;
 // What is left for the report, and to end processes.
 const reserveMs = 5_000;
 
@@ -91,11 +92,18 @@ export async function run(options: RunOptions): Promise<RunReport> {
   };
 }
 
-async function prepare({ contestants, progress }: RunOptions) {
+async function prepare({
+  contestants,
+  progress,
+  timeLimitMs = Number.POSITIVE_INFINITY,
+}: RunOptions) {
   const present: Contestant[] = [];
   const leftOut: { name: string; reason: string }[] = [];
   for (const contestant of contestants) {
-    const reason = await contestant.prepare?.((line) => progress.show(line));
+    const reason = await contestant.prepare?.(
+      (line) => progress.show(line),
+      Math.min(longestPrepareMs, timeLimitMs / 2),
+    );
     if (reason === undefined) {
       present.push(contestant);
     } else {

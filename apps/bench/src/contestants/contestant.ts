@@ -24,8 +24,11 @@ export interface Contestant {
   /**
    * Makes ready to start, builds for example. Resolves with the reason why it cannot take
    * part, or with undefined.
+   *
+   * @param note Told what takes long.
+   * @param timeLimitMs How long it may take.
    */
-  prepare?(note: (line: string) => void): Promise<string | undefined>;
+  prepare?(note: (line: string) => void, timeLimitMs: number): Promise<string | undefined>;
   /** A server that listens on this port of 127.0.0.1, without TLS. */
   launch(port: number): Launch;
 }

@@ -1,5 +1,6 @@
 import { connectFastify } from "./connect-fastify.ts";
 import type { Contestant } from "./contestant.ts";
+import { grpcGo } from "./grpc-go.ts";
 import { grpcJs } from "./grpc-js.ts";
 import { nodeHttp2 } from "./node-http2.ts";
 import { parley, parleyStock } from "./parley.ts";
@@ -8,6 +9,7 @@ import { parley, parleyStock } from "./parley.ts";
 export const contestants: readonly Contestant[] = [
   parley,
   parleyStock,
+  grpcGo,
   grpcJs,
   connectFastify,
   nodeHttp2,

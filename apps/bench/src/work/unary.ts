@@ -24,7 +24,7 @@ export const unary: Work = defineWork<UnaryParameters>({
   cases: [
     unaryCase("grpc", 1, 1, true),
     unaryCase("grpc", 8, 16, true),
-    unaryCase("grpc", 64, 16, true),
+    unaryCase("grpc", 64, 16),
     unaryCase("grpc-web", 1, 1),
     unaryCase("grpc-web", 8, 16, true),
     unaryCase("grpc-web", 64, 16),
