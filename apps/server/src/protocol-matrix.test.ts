@@ -51,6 +51,18 @@ const ways: Way[] = protocols.flatMap((protocol) =>
     ),
 );
 
+suite("cleartext, without the lean path", () => {
+  const server = suiteServer({ flags: () => ["--presence-grace", "20ms", "--no-lean-path"] });
+
+  suite("every way to call that could take it", { concurrency: true }, () => {
+    for (const way of ways) {
+      if (way.httpVersion === "2" && way.codec === "proto" && way.encoding === "identity") {
+        testEveryRpc(way, () => ({ baseUrl: server().url }));
+      }
+    }
+  });
+});
+
 suite("cleartext", () => {
   const server = suiteServer({ flags: () => ["--presence-grace", "20ms"] });
 

@@ -232,7 +232,10 @@ for (const lean of [true, false]) {
         });
         const transport = createTransport({ protocol, httpVersion: "2", baseUrl: server.url });
         const client = createClient(EchoService, transport);
-        const late = await refusal(collect(client.serverStream({}, { timeoutMs: 100 })));
+        // By header alone, so that it is the server's deadline that passes.
+        const headers: Record<string, string> =
+          protocol === "connect" ? { "connect-timeout-ms": "100" } : { "grpc-timeout": "100m" };
+        const late = await refusal(collect(client.serverStream({}, { headers })));
         assert.equal(late.code, Code.DeadlineExceeded);
         const leaving = new AbortController();
         const cancelled = await refusal(
