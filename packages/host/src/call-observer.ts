@@ -8,6 +8,7 @@ import {
   type UnaryRequest,
   type UnaryResponse,
 } from "@connectrpc/connect";
+import { callerLeft } from "./caller-left.ts";
 import { mapBatches } from "./frame-stream.ts";
 import { callStateKey } from "./lean-context.ts";
 
@@ -172,10 +173,6 @@ function reasonOf(error: unknown, { aborted, reason }: AbortSignal): ConnectErro
   }
   const abortion = ConnectError.from(reason, Code.Canceled);
   return abortedByServer.has(abortion.code) ? abortion : callerLeft();
-}
-
-function callerLeft(): ConnectError {
-  return new ConnectError("the caller went away", Code.Canceled);
 }
 
 function protocolOf(request: UnaryRequest | StreamRequest): ObservedCall["protocol"] {

@@ -9,7 +9,8 @@ import {
   type UnaryRequest,
   type UnaryResponse,
 } from "@connectrpc/connect";
-import { createEnvelopeReader, type EnvelopeReader, frameMessages } from "./envelope-reader.ts";
+import { callerLeft } from "./caller-left.ts";
+import { frameMessages } from "./envelope-reader.ts";
 import {
   type BatchStream,
   type FrameSink,
@@ -19,6 +20,7 @@ import {
 } from "./frame-stream.ts";
 import { type CallState, callStateKey } from "./lean-context.ts";
 import type { LeanProtocol, ResponseParts } from "./lean-protocols.ts";
+import { readMessageBatches, readSingleMessage, readWholeBody } from "./lean-request-body.ts";
 
 /** A method as the lean path serves it. */
 export interface LeanMethod {
@@ -141,7 +143,7 @@ export class LeanCall implements FrameSink, CallState {
   async #run(): Promise<void> {
     const { method, invoke } = this.#method;
     if (method.methodKind === "unary") {
-      const message = this.#decode(await this.#readSingle());
+      const message = await this.#readSingle();
       const response = await invoke(this.#request(message));
       if (response.stream) {
         throw new ConnectError("a unary method has one response", Code.Internal);
@@ -152,7 +154,7 @@ export class LeanCall implements FrameSink, CallState {
     }
     const message =
       method.methodKind === "server_streaming"
-        ? single(this.#decode(await this.#readSingle()))
+        ? single(await this.#readSingle())
         : this.#messages();
     const response = await invoke(this.#request(message));
     this.#takeHeaders(response);
@@ -196,12 +198,12 @@ export class LeanCall implements FrameSink, CallState {
   /** Settles as the promise does, or rejects when the call ends before it. */
   #untilEnded<T>(promise: Promise<T>): Promise<T> {
     return new Promise((resolve, reject) => {
-      if (this.#ended) {
-        reject(this.#error);
-        return;
-      }
-      this.#onEnd = reject;
       promise.then(resolve, reject);
+      if (this.#ended) {
+        reject(this.#error ?? callerLeft());
+      } else {
+        this.#onEnd = reject;
+      }
     });
   }
 
@@ -229,52 +231,15 @@ export class LeanCall implements FrameSink, CallState {
     } as UnaryRequest | StreamRequest;
   }
 
-  // Reading
-
-  /** The one message of a request; the client may have sent it before or after its end. */
-  #readSingle(): Promise<Uint8Array> {
-    const { readMaxBytes } = this.#limits;
-    const stream = this.#stream;
-    return this.#untilEnded(
-      new Promise((resolve, reject) => {
-        if (!this.#protocol.enveloped) {
-          readWhole(stream, readMaxBytes, resolve, reject);
-          return;
-        }
-        const envelopes = createEnvelopeReader(readMaxBytes);
-        const messages: Uint8Array[] = [];
-        const onData = (chunk: Buffer) => {
-          try {
-            messages.push(...envelopes.read(chunk));
-            if (messages.length > 1) {
-              throw extraMessage(this.#method.method);
-            }
-          } catch (error) {
-            stream.pause();
-            reject(error);
-          }
-        };
-        stream.on("data", onData);
-        stream.once("end", () => {
-          // A response may live long: what read its request need not.
-          stream.off("data", onData);
-          try {
-            envelopes.end();
-            const [message] = messages;
-            if (!message) {
-              throw missingMessage(this.#method.method);
-            }
-            resolve(message);
-          } catch (error) {
-            reject(error);
-          }
-        });
-      }),
-    );
-  }
-
+  /** All messages of one chunk at a time. */
   #messages(): BatchStream<Message> {
-    const batches = () => this.#batches(createEnvelopeReader(this.#limits.readMaxBytes));
+    const batches = () =>
+      readMessageBatches(
+        this.#stream,
+        this.#limits.readMaxBytes,
+        (bytes) => this.#decode(bytes),
+        () => this.#ended,
+      );
     return {
       async *[Symbol.asyncIterator]() {
         for await (const batch of batches()) {
@@ -285,41 +250,12 @@ export class LeanCall implements FrameSink, CallState {
     };
   }
 
-  /** All messages of one chunk at a time; the stream is not read while they are worked on. */
-  async *#batches(envelopes: EnvelopeReader): AsyncGenerator<readonly Message[]> {
-    const stream = this.#stream;
-    let wake = ignoreError;
-    let finished = false;
-    const chunks: Buffer[] = [];
-    stream.on("data", (chunk: Buffer) => {
-      chunks.push(chunk);
-      stream.pause();
-      wake();
-    });
-    stream.once("end", () => {
-      finished = true;
-      wake();
-    });
-    stream.once("close", () => wake());
-    for (;;) {
-      const chunk = chunks.shift();
-      if (chunk) {
-        const messages = envelopes.read(chunk);
-        if (messages.length > 0) {
-          yield messages.map((message) => this.#decode(message));
-        }
-      } else if (finished) {
-        envelopes.end();
-        return;
-      } else if (this.#ended || stream.destroyed) {
-        throw this.#error ?? callerLeft();
-      } else {
-        stream.resume();
-        await new Promise<void>((resolve) => {
-          wake = resolve;
-        });
-      }
-    }
+  async #readSingle(): Promise<Message> {
+    const { readMaxBytes } = this.#limits;
+    const body = this.#protocol.enveloped
+      ? readSingleMessage(this.#stream, readMaxBytes, this.#method.method)
+      : readWholeBody(this.#stream, readMaxBytes);
+    return this.#decode(await this.#untilEnded(body));
   }
 
   #decode(bytes: Uint8Array): Message {
@@ -433,33 +369,6 @@ async function* single(message: Message): AsyncGenerator<Message> {
   yield message;
 }
 
-function readWhole(
-  stream: ServerHttp2Stream,
-  maxBytes: number,
-  resolve: (body: Uint8Array) => void,
-  reject: (error: ConnectError) => void,
-): void {
-  const chunks: Buffer[] = [];
-  let bytes = 0;
-  stream.on("data", (chunk: Buffer) => {
-    chunks.push(chunk);
-    bytes += chunk.length;
-    if (bytes > maxBytes) {
-      stream.pause();
-      reject(
-        new ConnectError(
-          `message size is larger than configured readMaxBytes ${maxBytes}`,
-          Code.ResourceExhausted,
-        ),
-      );
-    }
-  });
-  stream.once("end", () => {
-    const [only] = chunks;
-    resolve(only && chunks.length === 1 ? only : Buffer.concat(chunks, bytes));
-  });
-}
-
 function toWebHeaders(headers: IncomingHttpHeaders): Headers {
   const web = new Headers();
   for (const name of Object.keys(headers)) {
@@ -472,24 +381,6 @@ function toWebHeaders(headers: IncomingHttpHeaders): Headers {
     }
   }
   return web;
-}
-
-function extraMessage({ methodKind }: DescMethod): ConnectError {
-  return new ConnectError(
-    `protocol error: received extra input message for ${methodKind.replace("_", "-")} method`,
-    Code.Unimplemented,
-  );
-}
-
-function missingMessage({ methodKind }: DescMethod): ConnectError {
-  return new ConnectError(
-    `protocol error: missing input message for ${methodKind.replace("_", "-")} method`,
-    Code.Unimplemented,
-  );
-}
-
-function callerLeft(): ConnectError {
-  return new ConnectError("the caller went away", Code.Canceled);
 }
 
 function ignoreError(): void {}
