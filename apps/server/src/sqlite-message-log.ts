@@ -20,6 +20,7 @@ import {
   type ReaderQuery,
   type ReaderRequest,
   type ReaderResponse,
+  type SqliteWorkerData,
   type SqliteWriterData,
   unpackPage,
   unpackResults,
@@ -81,17 +82,20 @@ export async function openSqliteMessageLog(
     retentionMs: options.retentionMs ?? 0,
     retentionBytes: options.retentionBytes ?? 0,
   };
+  const workers: Worker[] = [];
+  const start = (file: string, workerData: SqliteWorkerData) => {
+    const worker = new Worker(new URL(file, import.meta.url), { workerData });
+    workers.push(worker);
+    return worker;
+  };
   try {
-    const writer = new Worker(new URL("./sqlite-writer.ts", import.meta.url), {
-      workerData: writerData,
-    });
+    const writer = start("./sqlite-writer.ts", writerData);
     const { epoch } = await opened<{ epoch: string }>(writer);
-    const reader = new Worker(new URL("./sqlite-reader.ts", import.meta.url), {
-      workerData: { folder },
-    });
+    const reader = start("./sqlite-reader.ts", { folder });
     await opened(reader);
     return new SqliteMessageLog(epoch, lock, writer, reader, options);
   } catch (error) {
+    await Promise.all(workers.map((worker) => worker.terminate()));
     lock.close();
     throw error;
   }
@@ -101,7 +105,6 @@ async function opened<T>(worker: Worker): Promise<T> {
   try {
     return (await once(worker, "message"))[0] as T;
   } catch (error) {
-    await worker.terminate();
     throw new MessageLogError("unavailable", (error as Error).message, { cause: error });
   }
 }
