@@ -1,4 +1,4 @@
-import type { Http2Stream } from "node:http2";
+import type { Http2Session, Http2Stream } from "node:http2";
 import {
   type ContextKey,
   type ContextValues,
@@ -69,19 +69,34 @@ export function createStreamContext(logger: HostLogger): (stream: Http2Stream) =
   return ({ session }) => {
     count += 1;
     const id = `call-${count.toString(36)}`;
-    const { socket } = session ?? {};
     return createContextValues().set(requestContextKey, {
       id,
       get log() {
         // A child costs more than the line that it does not log.
         return logger.isLevelEnabled?.("info") === false ? logger : logger.child({ reqId: id });
       },
-      get peer() {
-        return peerOf(socket ?? {});
-      },
+      peer: sessionPeer(session),
       httpVersion: "2.0",
     });
   };
+}
+
+const peers = new WeakMap<Http2Session, string>();
+
+/**
+ * The peer of a session that is open. It is kept for the session's calls: some of them
+ * are logged when the session is gone, which throws when it is asked for its socket.
+ */
+function sessionPeer(session: Http2Session | undefined): string {
+  const known = session && peers.get(session);
+  if (known !== undefined) {
+    return known;
+  }
+  const peer = peerOf(session === undefined || session.destroyed ? {} : session.socket);
+  if (session) {
+    peers.set(session, peer);
+  }
+  return peer;
 }
 
 function peerOf({ remoteAddress = "unknown", remotePort = 0 }: HostedRequest["socket"]): string {
