@@ -2,14 +2,14 @@ import { fromBinary } from "@bufbuild/protobuf";
 import { type Message, MessageSchema } from "@parley/proto/chat/v1";
 import type { StoredMessage } from "./message-log.ts";
 import { messageId } from "./stored-messages.ts";
+import { varintTag, writeText, writeVarint } from "./wire-format.ts";
 
 /** An envelope's header: no flags, and the message's length as a big-endian uint32. */
 const headerBytes = 5;
 
-// Tags of the fields that only the append decides: a field's number and wire type
-// (https://protobuf.dev/programming-guides/encoding/#structure).
-const idTag = (1 << 3) | 2;
-const sequenceTag = (7 << 3) | 0;
+// The fields of a message that only the append decides.
+const idField = 1;
+const sequenceField = 7;
 /** More than the id, the sequence and their tags can take. */
 const maxSuffixBytes = 48;
 
@@ -44,11 +44,8 @@ export class FrameChunk {
       bytes.set(payload, start + headerBytes);
       offset = start + headerBytes + payload.byteLength;
       const id = messageId(number);
-      bytes[offset] = idTag;
-      bytes[offset + 1] = id.length;
-      offset += 2;
-      offset += bytes.write(id, offset, "latin1");
-      bytes[offset] = sequenceTag;
+      offset = writeText(bytes, offset, idField, id, id.length);
+      bytes[offset] = varintTag(sequenceField);
       offset = writeVarint(bytes, offset + 1, sequence);
       bytes[start] = 0;
       bytes.writeUInt32BE(offset - start - headerBytes, start + 1);
@@ -111,17 +108,4 @@ export class FrameChunk {
     }
     return message;
   }
-}
-
-/** Writes a whole number below 2^53 and returns the offset behind it. */
-function writeVarint(bytes: Buffer, offset: number, value: number): number {
-  let rest = value;
-  let at = offset;
-  while (rest > 0x7f) {
-    bytes[at] = (rest % 0x80) | 0x80;
-    rest = Math.floor(rest / 0x80);
-    at += 1;
-  }
-  bytes[at] = rest;
-  return at + 1;
 }
