@@ -80,7 +80,8 @@ export function parseOptions(
   };
 }
 
-function createCommand(): Command {
+/** The command line as such. */
+export function createCommand(): Command {
   return new Command("bench")
     .description(
       "Measures servers of the chat contract side by side, on this machine, with one load\n" +

@@ -6,11 +6,11 @@ import { parseProc, parsePs, readProcessUsage, sumTree } from "./process-usage.t
 
 suite("process usage", () => {
   test("is read from /proc, whatever the command is called", () => {
-    const stat = "42 (a) b (c) S 7 42 42 0 -1 4194560 1 0 0 0 150 50 9 9 20 0 11 0 1 1 1";
+    const stat = "42 (a) b (c) S 7 42 42 0 -1 4194560 1 0 0 0 150 50 40 10 20 0 11 0 1 1 1";
     assert.deepEqual(parseProc(42, stat, "Name:\ta\nVmRSS:\t    2048 kB\n"), {
       pid: 42,
       parent: 7,
-      cpuSeconds: 2,
+      cpuSeconds: 2.5,
       rssBytes: 2_097_152,
     });
   });

@@ -66,7 +66,8 @@ function readProc(): ProcessRow[] {
 export function parseProc(pid: number, stat: string, status: string): ProcessRow {
   // The command's name stands in parentheses and may hold spaces and parentheses itself.
   const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-  const ticks = Number(fields[11]) + Number(fields[12]);
+  // User and system time, of itself and of children that have ended.
+  const ticks = fields.slice(11, 15).reduce((sum, field) => sum + Number(field), 0);
   const rssKib = /^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1] ?? 0;
   return {
     pid,

@@ -87,7 +87,7 @@ export async function run(options: RunOptions): Promise<RunReport> {
     baseline,
     contestants: present.map(({ name, description }) => ({ name, description })),
     leftOut,
-    notes,
+    notes: [...notes, ...describeGenerators(measurements)],
     works: summariseMeasurements(options.works, measurements, baseline),
   };
 }
@@ -142,6 +142,19 @@ async function measure({ work, workCase, contestant }: Step, timing: Timing, lef
   } catch (error) {
     return { error: (error as Error).message };
   }
+}
+
+/** Two generators do not compare: a reader must know which one it was. */
+function describeGenerators(measurements: readonly Measurement[]): string[] {
+  const byWork = new Map<string, Set<string>>();
+  for (const { work, result } of measurements) {
+    if ("sample" in result) {
+      byWork.set(work, (byWork.get(work) ?? new Set()).add(result.sample.generator));
+    }
+  }
+  return [...byWork].flatMap(([work, generators]) =>
+    generators.has("h2load") ? [`The load of ${work} was made by h2load, the rest by Node.`] : [],
+  );
 }
 
 function chooseBaseline(wanted: string | undefined, present: readonly Contestant[]): string {

@@ -38,7 +38,10 @@ export function createUnaryCall(
         }
       });
       stream.on("trailers", (trailers) => {
-        status ??= String(trailers["grpc-status"]);
+        // gRPC-Web has its trailers in the body: a browser sees no others.
+        if (protocol === "grpc") {
+          status ??= String(trailers["grpc-status"]);
+        }
       });
       stream.on("data", (chunk: Buffer) => {
         answers += protocol === "connect" ? 1 : counter.push(chunk);

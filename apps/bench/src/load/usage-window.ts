@@ -17,17 +17,17 @@ export interface UsageWindow {
 export function openUsageWindow(serverPid: number): UsageWindow {
   const startMs = performance.now();
   const serverStart = readProcessUsage(serverPid);
-  const ownStart = process.cpuUsage();
+  const ownStart = readProcessUsage(process.pid);
   return {
     close(count) {
       const server = readProcessUsage(serverPid);
-      const own = process.cpuUsage(ownStart);
+      const own = readProcessUsage(process.pid);
       const elapsedSeconds = (performance.now() - startMs) / 1_000;
       const cpuSeconds = server.cpuSeconds - serverStart.cpuSeconds;
       return {
         cpuSecondsPerMillion: count > 0 ? (cpuSeconds / count) * 1_000_000 : 0,
         rssBytes: server.rssBytes,
-        generatorCores: (own.user + own.system) / 1_000_000 / elapsedSeconds,
+        generatorCores: (own.cpuSeconds - ownStart.cpuSeconds) / elapsedSeconds,
       };
     },
   };

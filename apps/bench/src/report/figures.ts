@@ -7,6 +7,11 @@ export function formatFigure(figure: number): string {
   return size >= 9_995 ? `${threeDigits(figure / 1_000)} k` : threeDigits(figure);
 }
 
+/** Writes a count: "10", "9994", then as figures are. */
+export function formatCount(count: number): string {
+  return count < 9_995 ? `${count}` : formatFigure(count);
+}
+
 /** Writes a part of a whole as percents, never 0 % for something. */
 export function formatPart(part: number): string {
   const percent = part * 100;
@@ -14,6 +19,7 @@ export function formatPart(part: number): string {
 }
 
 function threeDigits(figure: number): string {
-  const digits = figure === 0 ? 0 : Math.floor(Math.log10(Math.abs(figure)));
+  const rounded = Math.abs(Number(figure.toPrecision(3)));
+  const digits = rounded === 0 ? 0 : Math.floor(Math.log10(rounded));
   return figure.toFixed(Math.min(3, Math.max(0, 2 - digits)));
 }

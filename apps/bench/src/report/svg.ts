@@ -1,5 +1,5 @@
 import type { CaseResult, ContestantResult, RunReport, WorkResult } from "../run-report.ts";
-import { formatFigure } from "./figures.ts";
+import { formatCount, formatFigure } from "./figures.ts";
 
 // A block for each case: bars to the scale of its own largest, whiskers from the smallest
 // to the largest sample, the figures beside them.
@@ -77,7 +77,7 @@ function drawRow(
   const at = (figure: number) => round(left + figure * scale);
   const middle = round(y + barHeight / 2);
   const ratio = result.ratio === undefined ? "" : ` (${result.ratio.toFixed(2)}x)`;
-  const lost = result.lost > 0 ? `, lost ${formatFigure(result.lost)}` : "";
+  const lost = result.lost > 0 ? `, lost ${formatCount(result.lost)}` : "";
   return [
     label,
     `<rect x="${left}" y="${y}" width="${round(summary.median * scale)}" height="${barHeight}" fill="${colour}"/>`,

@@ -1,5 +1,5 @@
 import type { CaseResult, ContestantResult, RunReport, WorkResult } from "../run-report.ts";
-import { formatFigure, formatPart } from "./figures.ts";
+import { formatCount, formatFigure, formatPart } from "./figures.ts";
 
 const none = "-";
 
@@ -27,6 +27,7 @@ function formatWork(work: WorkResult, baseline: string): string[] {
     ...others.map(({ title }) => title),
     `CPU s/M ${work.operation === "delivery" ? "deliveries" : `${work.operation}s`}`,
     "RSS MB",
+    "load cores",
     "lost",
   ];
   const groups = work.cases.map((workCase) => ({
@@ -73,6 +74,7 @@ function formatRow(work: WorkResult, result: ContestantResult): string[] {
     ...others.map(({ key }) => median(key)),
     median("cpuSecondsPerMillion"),
     median("rssBytes", 1e-6),
+    median("generatorCores"),
     formatLost(result),
   ];
 }
@@ -83,9 +85,9 @@ function formatLost({ samples, lost }: ContestantResult): string {
   }
   const repeated = samples.reduce((sum, sample) => sum + sample.repeated, 0);
   const received = samples.reduce((sum, sample) => sum + sample.count, 0);
-  const parts = lost > 0 ? [`${formatFigure(lost)} (${formatPart(lost / (lost + received))})`] : [];
+  const parts = lost > 0 ? [`${formatCount(lost)} (${formatPart(lost / (lost + received))})`] : [];
   return (
-    [...parts, ...(repeated > 0 ? [`${formatFigure(repeated)} repeated`] : [])].join(", ") || "0"
+    [...parts, ...(repeated > 0 ? [`${formatCount(repeated)} repeated`] : [])].join(", ") || "0"
   );
 }
 
