@@ -7,17 +7,18 @@ import { buffer } from "node:stream/consumers";
 import { suite, type TestContext, test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 import { promisify } from "node:util";
+import { create, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
 import { type Client, createClient } from "@connectrpc/connect";
 import { createGrpcTransport } from "@connectrpc/connect-node";
-import { ChatService } from "@parley/proto/chat/v1";
+import { ChatService, MessageSchema, MessageType } from "@parley/proto/chat/v1";
 import { temporaryFolder } from "@parley/testing/temporary-folder";
 import { buildServer } from "./server.ts";
 import { openSqliteMessageLog } from "./sqlite-message-log.ts";
 import { envelope } from "./testing/raw-request.ts";
 
-async function startServer(t: TestContext) {
+async function startServer(t: TestContext, { leanPath = true } = {}) {
   const log = await openSqliteMessageLog({ folder: temporaryFolder(t) });
-  const { app, drain } = buildServer({ log, instanceId: "test", presenceGraceMs: 1 });
+  const { app, drain } = buildServer({ log, instanceId: "test", presenceGraceMs: 1, leanPath });
   const url = await app.listen({ host: "127.0.0.1", port: 0 });
   const { port } = app.server.address() as AddressInfo;
   const client = createClient(ChatService, createGrpcTransport({ baseUrl: url }));
@@ -36,6 +37,10 @@ async function connectRaw(port: number): Promise<Socket> {
   socket.on("error", () => {});
   await once(socket, "connect");
   return socket;
+}
+
+function encode(message: MessageInitShape<typeof MessageSchema>): Buffer {
+  return Buffer.from(toBinary(MessageSchema, create(MessageSchema, message)));
 }
 
 /** The types of these HTTP/2 frames. */
@@ -130,24 +135,27 @@ suite("bytes of no protocol", () => {
 });
 
 suite("calls that break off", () => {
-  const message = Buffer.from('{"room":"room","user":"ada","content":"x"}');
-  const join = Buffer.from('{"room":"room","user":"ada","type":"JOIN"}');
-  const half = message.subarray(0, 20);
+  const init = { room: "room", user: "ada", content: "hello, hello" };
+  const message = encode(init);
+  const join = encode({ ...init, type: MessageType.JOIN });
+  const half = message.subarray(0, 10);
   const cutShort = envelope(half, 0, message.length);
   /** What is sent of the body, and how many calls the server then has. */
   const calls: [type: string, method: string, body: Buffer, callCount: number][] = [
     // A unary call begins when its message is there.
-    ["application/json", "SendMessage", half, 0],
-    ["application/grpc+json", "SendMessage", cutShort, 0],
-    ["application/grpc-web+json", "SendMessage", cutShort, 0],
-    ...["application/grpc+json", "application/grpc-web+json", "application/connect+json"].flatMap(
-      (type): typeof calls => [
-        [type, "UploadMessages", cutShort, 1],
-        [type, "UploadMessages", Buffer.concat([envelope(message), cutShort]), 1],
-        [type, "UploadMessages", cutShort.subarray(0, 3), 1],
-        [type, "Chat", Buffer.concat([envelope(join), cutShort]), 1],
-      ],
-    ),
+    ["application/proto", "SendMessage", half, 0],
+    ["application/grpc+proto", "SendMessage", cutShort, 0],
+    ["application/grpc-web+proto", "SendMessage", cutShort, 0],
+    ...[
+      "application/grpc+proto",
+      "application/grpc-web+proto",
+      "application/connect+proto",
+    ].flatMap((type): typeof calls => [
+      [type, "UploadMessages", cutShort, 1],
+      [type, "UploadMessages", Buffer.concat([envelope(message), cutShort]), 1],
+      [type, "UploadMessages", cutShort.subarray(0, 3), 1],
+      [type, "Chat", Buffer.concat([envelope(join), cutShort]), 1],
+    ]),
   ];
   /** Each sends the start of a request and returns what breaks it off. */
   const connections = {
@@ -182,9 +190,16 @@ suite("calls that break off", () => {
     },
   };
 
-  for (const [version, open] of Object.entries(connections)) {
-    test(`over ${version} leave nothing behind`, { timeout: 60_000 }, async (t) => {
-      const { url, client, drain, connectionCount } = await startServer(t);
+  for (const [version, leanPath] of [
+    ["HTTP/1.1", false],
+    ["HTTP/2", false],
+    ["HTTP/2", true],
+  ] as const) {
+    const open = connections[version];
+    test(`over ${version} on the ${leanPath ? "lean" : "stock"} path leave nothing behind`, {
+      timeout: 60_000,
+    }, async (t) => {
+      const { url, client, drain, connectionCount } = await startServer(t, { leanPath });
       await client.listRooms({});
       for (const [type, method, body, callCount] of calls) {
         if (method === "Chat" && version === "HTTP/1.1") {

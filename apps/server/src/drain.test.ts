@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { connect as connectHttp2 } from "node:http2";
 import { connect } from "node:net";
 import { suite, type TestContext, test } from "node:test";
+import { create, toBinary } from "@bufbuild/protobuf";
 import { type Client, Code, ConnectError, createClient } from "@connectrpc/connect";
 import { createWritableIterable } from "@connectrpc/connect/protocol";
 import {
@@ -12,7 +13,13 @@ import {
   Http2SessionManager,
 } from "@connectrpc/connect-node";
 import { createChatClient, oldestKept } from "@parley/client";
-import { ChatService, type Message, MessageType } from "@parley/proto/chat/v1";
+import {
+  ChatService,
+  type Message,
+  MessageSchema,
+  MessageType,
+  SubscribeRequestSchema,
+} from "@parley/proto/chat/v1";
 import { RetryInfoSchema } from "@parley/proto/google/rpc/error_details";
 import { freePort } from "@parley/testing/free-port";
 import { startServerProcess } from "@parley/testing/server-process";
@@ -130,14 +137,7 @@ test("SIGTERM ends every kind of call as its caller can bear", { timeout: 60_000
     await assertUnavailable(caller.listRooms({}), 1n);
     using refused = openStream((options) => caller.subscribeMessages(hello, options));
     await assertUnavailable(refused.next(), 1n);
-    await assertUnavailable(
-      caller.uploadMessages(
-        (async function* () {
-          yield hello;
-        })(),
-      ),
-      1n,
-    );
+    await assertUnavailable(openUpload(caller).response, 1n);
   }
   void finished.send({ ...hello, content: "late" });
   finished.messages.close();
@@ -221,12 +221,13 @@ test("every call in flight is acknowledged and kept, or refused", async (t) => {
 
 suite("clients that do not go along", { concurrency: 2 }, () => {
   const path = (method: string) => `/chat.v1.ChatService/${method}`;
-  const json = Buffer.from(JSON.stringify({ ...hello, after: {} }));
+  const message = Buffer.from(toBinary(MessageSchema, create(MessageSchema, hello)));
+  const request = create(SubscribeRequestSchema, { ...hello, after: {} });
 
   async function http2(url: string, method: string, body: Buffer, end: boolean) {
     const session = connectHttp2(url, { settings: { initialWindowSize: 1_000 } });
     session.on("error", () => {});
-    const type = method === "SendMessage" ? "application/json" : "application/connect+json";
+    const type = method === "SendMessage" ? "application/proto" : "application/connect+proto";
     const headers = { ":method": "POST", ":path": path(method), "content-type": type };
     const stream = session.request(headers, { endStream: false });
     stream.on("error", () => {});
@@ -267,9 +268,9 @@ suite("clients that do not go along", { concurrency: 2 }, () => {
     return Buffer.concat([Buffer.from(head), body]);
   }
 
-  const subscribe = envelope(json);
-  const half = envelope(json.subarray(0, 10), 0, json.length);
-  const stream = "application/connect+json";
+  const subscribe = envelope(toBinary(SubscribeRequestSchema, request));
+  const half = envelope(message.subarray(0, 10), 0, message.length);
+  const stream = "application/connect+proto";
   const stuck: Record<string, (url: string) => Promise<() => void>> = {
     "a stalled subscription over HTTP/2": (url) => http2(url, "SubscribeMessages", subscribe, true),
     "a stalled subscription over HTTP/1.1": (url) =>
@@ -279,9 +280,9 @@ suite("clients that do not go along", { concurrency: 2 }, () => {
     "half an upload over HTTP/2": (url) => http2(url, "UploadMessages", half, false),
     "half an upload over HTTP/1.1": (url) => raw(url, post("UploadMessages", stream, half, 1_000)),
     "half a unary request over HTTP/2": (url) =>
-      http2(url, "SendMessage", json.subarray(0, 10), false),
+      http2(url, "SendMessage", message.subarray(0, 10), false),
     "half a unary request over HTTP/1.1": (url) =>
-      raw(url, post("SendMessage", "application/json", json.subarray(0, 10), json.length)),
+      raw(url, post("SendMessage", "application/proto", message.subarray(0, 10), message.length)),
     "a chat that says nothing": (url) => http2(url, "Chat", Buffer.alloc(0), false),
     "half the headers of a request": (url) => raw(url, "POST / HTTP/1.1\r\nHost"),
     "half a preface": (url) => raw(url, "PRI * HT"),
