@@ -26,7 +26,11 @@ export function createHttp1Server(
   front: NetServer,
   handler: RequestHandler,
 ): Http1Server {
-  const { headersTimeoutMs = 60_000, keepAliveTimeoutMs = 72_000 } = options;
+  const {
+    headersTimeoutMs = 60_000,
+    keepAliveTimeoutMs = 72_000,
+    maxHeaderBytes = 16_384,
+  } = options;
   // With the number of requests that are being answered. Node's closeIdleConnections()
   // would cut a response off whose last bytes are on their way.
   const requestCounts = new Map<Socket, number>();
@@ -34,6 +38,7 @@ export function createHttp1Server(
 
   const server = createServer({
     headersTimeout: headersTimeoutMs,
+    maxHeaderSize: maxHeaderBytes,
     requestTimeout: 0,
     keepAliveTimeout: keepAliveTimeoutMs,
     connectionsCheckingInterval: Math.max(1, Math.min(30_000, headersTimeoutMs / 2)),

@@ -1,4 +1,10 @@
-import { createServer, type ServerHttp2Session, type ServerHttp2Stream } from "node:http2";
+import {
+  constants,
+  createServer,
+  type IncomingHttpHeaders,
+  type ServerHttp2Session,
+  type ServerHttp2Stream,
+} from "node:http2";
 import type { Socket } from "node:net";
 import type { ListenerOptions, RequestHandler } from "./listener.ts";
 import { createSessionKeepAlive } from "./session-keep-alive.ts";
@@ -19,6 +25,7 @@ const lingerMs = 1_000;
 export function createHttp2Server(options: ListenerOptions, handler: RequestHandler): Http2Server {
   const {
     maxConcurrentStreams = 1000,
+    maxHeaderBytes = 16_384,
     streamWindowBytes = 262_144,
     sessionWindowBytes = 4_194_304,
     maxSessionMemoryBytes = 1_000_000_000,
@@ -30,7 +37,11 @@ export function createHttp2Server(options: ListenerOptions, handler: RequestHand
   const keepAlive = createSessionKeepAlive({ pingIntervalMs, pingTimeoutMs });
 
   const server = createServer({
-    settings: { maxConcurrentStreams, initialWindowSize: streamWindowBytes },
+    settings: {
+      maxConcurrentStreams,
+      initialWindowSize: streamWindowBytes,
+      maxHeaderListSize: maxHeaderBytes,
+    },
     maxSessionMemory: Math.ceil(maxSessionMemoryBytes / 1_000_000),
   });
   server.on("session", (session) => {
@@ -45,6 +56,12 @@ export function createHttp2Server(options: ListenerOptions, handler: RequestHand
   const [serveAsRequest] = server.listeners("stream");
   server.removeAllListeners("stream");
   server.on("stream", (stream: ServerHttp2Stream, headers, ...rest) => {
+    // Node holds a client to this limit from when it has acknowledged it.
+    if (stream.session?.pendingSettingsAck && headerListBytes(headers) > maxHeaderBytes) {
+      stream.on("error", ignoreError);
+      stream.close(constants.NGHTTP2_ENHANCE_YOUR_CALM);
+      return;
+    }
     stream.once("finish", endUpload);
     if (!options.serveStream?.(stream, headers)) {
       serveAsRequest?.call(server, stream, headers, ...rest);
@@ -78,6 +95,17 @@ function linger(socket: Socket): void {
   timer.unref();
   socket.once("close", () => clearTimeout(timer));
 }
+
+/** The size by https://www.rfc-editor.org/rfc/rfc9113#section-6.5.2. */
+function headerListBytes(headers: IncomingHttpHeaders): number {
+  return Object.entries(headers).reduce(
+    (sum, [name, value]) => sum + name.length + String(value).length + 32,
+    0,
+  );
+}
+
+// A stream that was refused has nobody who would be told.
+function ignoreError() {}
 
 /**
  * An answer that is complete ends the call: a client that still sends is told to stop

@@ -36,6 +36,19 @@ export interface ListenerOptions {
    * is never the server that closes a connection which they are about to use.
    */
   readonly keepAliveTimeoutMs?: number;
+  /**
+   * How large the headers of a request may be, names and values together. A larger HTTP/1
+   * request is answered with 431, a larger HTTP/2 stream is reset with ENHANCE_YOUR_CALM,
+   * and so is one with more than 128 headers. Default 16_384.
+   */
+  readonly maxHeaderBytes?: number;
+  /**
+   * How many connections may be open that have not sent anything which tells their
+   * protocol, TLS handshakes in progress not counted. Beyond it the one that has waited
+   * longest is closed. Default 2000: with `firstByteTimeoutMs`, a bound on what clients
+   * can take up that never say anything.
+   */
+  readonly maxSilentConnections?: number;
   /** How many calls one HTTP/2 session may have open at a time. Default 1000. */
   readonly maxConcurrentStreams?: number;
   /**
@@ -118,7 +131,8 @@ export type RequestHandler = (request: Http2ServerRequest, response: Http2Server
  * process.
  */
 export function createListener(options: ListenerOptions = {}): Listener {
-  const { firstByteTimeoutMs = 60_000, closeTimeoutMs = 10_000, onError = () => {} } = options;
+  const { firstByteTimeoutMs = 60_000, maxSilentConnections = 2000 } = options;
+  const { closeTimeoutMs = 10_000, onError = () => {} } = options;
   const sockets = new Set<Socket>();
   // Those of the sockets that have not told their protocol yet.
   const undecided = new Set<Socket>();
@@ -151,6 +165,10 @@ export function createListener(options: ListenerOptions = {}): Listener {
       // An HTTP/1 client may end its side after the request and still expects an answer.
       socket.allowHalfOpen = true;
       undecided.add(socket);
+      if (undecided.size > maxSilentConnections) {
+        // A set keeps the order of addition.
+        undecided.values().next().value?.destroy();
+      }
       socket.once("close", () => undecided.delete(socket));
       peekPreface(socket, firstByteTimeoutMs, (announced) => {
         undecided.delete(socket);
