@@ -1,7 +1,12 @@
 import type { Http2Server } from "node:http2";
 import type { AddressInfo } from "node:net";
 import type { TestContext } from "node:test";
-import type { ConnectRouter, Interceptor, ServiceImpl } from "@connectrpc/connect";
+import type {
+  ConnectRouter,
+  ConnectRouterOptions,
+  Interceptor,
+  ServiceImpl,
+} from "@connectrpc/connect";
 import { fastifyConnectPlugin } from "@connectrpc/connect-fastify";
 import { type FastifyHttp2Options, type FastifyInstance, fastify } from "fastify";
 import { EchoService } from "../gen/testing/v1/echo_pb.ts";
@@ -19,6 +24,10 @@ export interface EchoServerOptions {
   readonly routes?: (router: ConnectRouter) => void;
   readonly fastify?: Partial<FastifyHttp2Options<Http2Server>>;
   readonly configure?: (app: FastifyInstance<Http2Server>) => void;
+  /** Default: one that is free. */
+  readonly port?: number;
+  /** Limits of Connect's plugin. */
+  readonly plugin?: Pick<ConnectRouterOptions, "readMaxBytes" | "acceptCompression">;
 }
 
 export interface EchoServer {
@@ -64,12 +73,13 @@ export async function startEchoServer(
   await app.register(fastifyConnectPlugin, {
     interceptors: options.interceptors ?? [],
     contextValues: requestContext,
+    ...options.plugin,
     routes(router) {
       router.service(EchoService, { ...echo, ...options.handlers });
       options.routes?.(router);
     },
   });
-  await app.listen({ host: "127.0.0.1", port: 0 });
+  await app.listen({ host: "127.0.0.1", port: options.port ?? 0 });
   t.after(async () => {
     await listener.close({ timeoutMs: 0 });
     await app.close();

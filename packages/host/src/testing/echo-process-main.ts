@@ -1,0 +1,65 @@
+import { once } from "node:events";
+import type { Socket } from "node:net";
+import { setImmediate } from "node:timers/promises";
+import { compressionBrotli, compressionGzip } from "@connectrpc/connect-node";
+import { guardRequests } from "../guard-requests.ts";
+import { limitDecompression } from "../limit-decompression.ts";
+import { type EchoProcessRequest, type EchoProcessState, maxMessageBytes } from "./echo-process.ts";
+import { type EchoServer, startEchoServer } from "./echo-server.ts";
+
+const unhandled: string[] = [];
+const connections = new Set<Socket>();
+let server: EchoServer;
+
+process.on("uncaughtException", (error) => unhandled.push(String(error.stack)));
+process.on("unhandledRejection", (reason) => unhandled.push(String(reason)));
+// The test went away without saying so.
+process.on("disconnect", () => process.exit(1));
+
+process.on("message", async (request: EchoProcessRequest) => {
+  if (request.kind === "start") {
+    const { listen = {}, bodyTimeoutMs } = request.options;
+    server = await startEchoServer(
+      { after: () => {} },
+      {
+        listen,
+        port: request.port,
+        plugin: {
+          readMaxBytes: maxMessageBytes,
+          acceptCompression: limitDecompression([compressionGzip, compressionBrotli]),
+        },
+        routes: (router) => guardRequests(router, bodyTimeoutMs ? { bodyTimeoutMs } : {}),
+      },
+    );
+    server.app.server.on("connection", (socket: Socket) => {
+      connections.add(socket);
+      socket.once("close", () => connections.delete(socket));
+    });
+    process.send?.(await stateAfterCollection());
+    return;
+  }
+  await connectionsAtMost(request.connectionCount);
+  process.send?.(await stateAfterCollection());
+});
+
+async function connectionsAtMost(limit: number): Promise<void> {
+  while (connections.size > limit) {
+    await Promise.race(Array.from(connections, (socket) => once(socket, "close")));
+  }
+}
+
+async function stateAfterCollection(): Promise<EchoProcessState> {
+  // What finalizers and closed handles let go of shows in the next round only.
+  for (let round = 0; round < 4; round++) {
+    await setImmediate();
+    globalThis.gc?.();
+  }
+  const { heapUsed, external } = process.memoryUsage();
+  return {
+    usedBytes: heapUsed + external,
+    peakResidentBytes: process.resourceUsage().maxRSS * 1024,
+    connectionCount: server.listener.connectionCount,
+    sessionCount: server.listener.sessionCount,
+    unhandled,
+  };
+}
