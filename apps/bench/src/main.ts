@@ -13,11 +13,6 @@ import { works } from "./work/index.ts";
 
 const quickLimitMs = 175_000;
 
-// The servers are ended by handlers of the process's exit, which a signal alone would skip.
-for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
-  process.once(signal, () => process.exit(130));
-}
-
 const options = readOptions(process.argv.slice(2));
 const report = await measure(options);
 process.stdout.write(formatReport(report));

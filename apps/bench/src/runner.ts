@@ -30,6 +30,7 @@ interface Step {
 
 // Above what the slowest contestant takes to fill its subscriptions and to drain.
 const slackMs = 180_000;
+const signals = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 const longestPrepareMs = 600_000;
 // What is left for the report, and to end processes.
 const reserveMs = 5_000;
@@ -40,6 +41,24 @@ const reserveMs = 5_000;
  * that a machine that changes its speed changes it for all of them.
  */
 export async function run(options: RunOptions): Promise<RunReport> {
+  for (const signal of signals) {
+    process.once(signal, exit);
+  }
+  try {
+    return await measureAll(options);
+  } finally {
+    for (const signal of signals) {
+      process.off(signal, exit);
+    }
+  }
+}
+
+/** Servers are ended by handlers of the process's exit, which a signal alone would skip. */
+function exit(): void {
+  process.exit(130);
+}
+
+async function measureAll(options: RunOptions): Promise<RunReport> {
   const startedAt = new Date();
   const endMs = performance.now() + (options.timeLimitMs ?? Number.POSITIVE_INFINITY);
   const { present, leftOut } = await prepare(options);

@@ -29,15 +29,15 @@ const checkIntervalMs = 20;
 const shortestStallMs = 25;
 const longestStallMs = 1_000;
 const quietMs = 1_000;
-const longestDrainMs = 60_000;
+const longestDrainMs = 30_000;
 
 /**
  * Publishes as fast as the subscribers receive, for a time, and resolves when all has
  * been delivered, or nothing more has come while the server was idle.
  *
  * A server that drops messages would stall such a loop for good. So deliveries that are
- * overdue by ten times what a write took on average no longer count as on their way; if
- * they come after all, they are counted as delivered.
+ * overdue by ten times what a write took on average, while the server is idle, no longer
+ * count as on their way; if they come after all, they are counted as delivered.
  */
 export function publishWindowed(options: WindowedPublishing): PublishingLoop {
   const { subscribers, messagesPerWrite, writesInFlight, durationMs, write, isServerBusy } =
@@ -71,9 +71,11 @@ export function publishWindowed(options: WindowedPublishing): PublishingLoop {
       const usualMs = ((lastMs - startMs) / writesDone) * 10;
       const stallMs = Math.min(longestStallMs, Math.max(shortestStallMs, usualMs));
       if (nowMs - waitingSinceMs > stallMs) {
-        inFlight = 0;
+        if (!isServerBusy()) {
+          inFlight = 0;
+          fill(nowMs);
+        }
         waitingSinceMs = nowMs;
-        fill(nowMs);
       }
     } else if (delivered >= sentWrites * deliveriesPerWrite || nowMs - endMs > longestDrainMs) {
       finish();

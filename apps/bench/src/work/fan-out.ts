@@ -15,7 +15,7 @@ interface FanOutParameters {
 }
 
 // More on their way would only measure how much the servers buffer.
-const mostDeliveriesInFlight = 200_000;
+const mostDeliveriesInFlight = 100_000;
 const mostSharedConnections = 10;
 const inFlightByMessagesPerWrite: Record<number, number> = { 1: 20, 10: 5, 100: 4 };
 
