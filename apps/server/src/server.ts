@@ -1,14 +1,17 @@
 import type { Http2Server } from "node:http2";
 import type { ConnectRouter } from "@connectrpc/connect";
 import { fastifyConnectPlugin } from "@connectrpc/connect-fastify";
+import { compressionBrotli, compressionGzip } from "@connectrpc/connect-node";
 import { createCallLog } from "@parley/host/call-log";
 import { createObserverInterceptor } from "@parley/host/call-observer";
 import { createTracingInterceptor } from "@parley/host/call-tracing";
 import { createCors } from "@parley/host/cors";
 import { createDrain, type Drain } from "@parley/host/drain";
 import { grpcWebTextHook } from "@parley/host/grpc-web-text";
+import { guardRequests } from "@parley/host/guard-requests";
 import { createHealth } from "@parley/host/health";
 import { createLeanPath } from "@parley/host/lean-path";
+import { limitDecompression } from "@parley/host/limit-decompression";
 import { createListener, type ListenerOptions } from "@parley/host/listener";
 import { reflectionRoutes } from "@parley/host/reflection";
 import { createStreamContext, requestContext } from "@parley/host/request-context";
@@ -131,9 +134,14 @@ export function buildServer(options: ServerOptions): Server {
         });
   app.register(fastifyConnectPlugin, {
     ...connectOptions,
+    acceptCompression: limitDecompression([compressionGzip, compressionBrotli]),
     // Compressing a message for each of its readers would cost more than all else.
     compressMinBytes: maxMessageBytes,
     contextValues: requestContext,
+    routes(router) {
+      connectOptions.routes(router);
+      guardRequests(router);
+    },
   });
   app.get("/metrics", async (_, reply) => {
     reply.type(prometheus.registry.contentType);
