@@ -24,9 +24,10 @@ export interface EnvelopeReader {
 }
 
 export function createEnvelopeReader(maxMessageBytes: number): EnvelopeReader {
-  // What has arrived of a message that is not complete, and how long it has to be.
-  let parts: Buffer[] = [];
-  let partBytes = 0;
+  // What has arrived of a message that is not complete, and how long it has to be. It is
+  // copied together: a list of pieces costs many times their size when they are tiny.
+  let held = Buffer.alloc(0);
+  let heldBytes = 0;
   let wantedBytes = 0;
 
   function messageBytes(header: Buffer, offset: number): number {
@@ -50,24 +51,34 @@ export function createEnvelopeReader(maxMessageBytes: number): EnvelopeReader {
     return bytes;
   }
 
-  function keep(part: Buffer): void {
-    if (part.length > 0) {
-      parts.push(part);
-      partBytes += part.length;
+  function hold(piece: Buffer): void {
+    const neededBytes = heldBytes + piece.length;
+    if (neededBytes > held.length) {
+      // Not as much as was announced: nobody may ever send that.
+      const larger = Buffer.allocUnsafe(Math.max(neededBytes, 2 * held.length));
+      held.copy(larger, 0, 0, heldBytes);
+      held = larger;
     }
+    piece.copy(held, heldBytes);
+    heldBytes = neededBytes;
+  }
+
+  function release(): Buffer {
+    const released = held.subarray(0, heldBytes);
+    held = Buffer.alloc(0);
+    heldBytes = 0;
+    return released;
   }
 
   return {
     read(chunk) {
       let rest = chunk;
-      if (partBytes > 0) {
-        keep(chunk);
-        if (partBytes < Math.max(wantedBytes, envelopeHeaderBytes)) {
+      if (heldBytes > 0) {
+        hold(chunk);
+        if (heldBytes < Math.max(wantedBytes, envelopeHeaderBytes)) {
           return [];
         }
-        rest = Buffer.concat(parts, partBytes);
-        parts = [];
-        partBytes = 0;
+        rest = release();
       }
       wantedBytes = 0;
       const messages: Uint8Array[] = [];
@@ -81,14 +92,16 @@ export function createEnvelopeReader(maxMessageBytes: number): EnvelopeReader {
         messages.push(rest.subarray(offset + envelopeHeaderBytes, end));
         offset = end;
       }
-      keep(offset === 0 ? rest : rest.subarray(offset));
+      if (offset < rest.length) {
+        hold(rest.subarray(offset));
+      }
       return messages;
     },
     end() {
-      if (partBytes > 0) {
+      if (heldBytes > 0) {
         throw new ConnectError(
           wantedBytes > 0
-            ? `protocol error: promised ${wantedBytes - envelopeHeaderBytes} bytes in enveloped message, got ${partBytes - envelopeHeaderBytes} bytes`
+            ? `protocol error: promised ${wantedBytes - envelopeHeaderBytes} bytes in enveloped message, got ${heldBytes - envelopeHeaderBytes} bytes`
             : "protocol error: incomplete envelope",
           Code.InvalidArgument,
         );

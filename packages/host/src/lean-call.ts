@@ -36,6 +36,7 @@ export interface LeanLimits {
   readonly readMaxBytes: number;
   readonly writeMaxBytes: number;
   readonly maxTimeoutMs: number;
+  readonly bodyTimeoutMs: number;
 }
 
 /** One call on an HTTP/2 stream of its own, from its headers to the end of its response. */
@@ -255,7 +256,14 @@ export class LeanCall implements FrameSink, CallState {
     const body = this.#protocol.enveloped
       ? readSingleMessage(this.#stream, readMaxBytes, this.#method.method)
       : readWholeBody(this.#stream, readMaxBytes);
-    return this.#decode(await this.#untilEnded(body));
+    const { bodyTimeoutMs } = this.#limits;
+    const timer =
+      bodyTimeoutMs > 0 ? setTimeout(() => this.#onLateBody(), bodyTimeoutMs) : undefined;
+    try {
+      return this.#decode(await this.#untilEnded(body));
+    } finally {
+      clearTimeout(timer);
+    }
   }
 
   #decode(bytes: Uint8Array): Message {
@@ -357,6 +365,12 @@ export class LeanCall implements FrameSink, CallState {
 
   #onTimeout(): void {
     this.fail(new ConnectError("the operation timed out", Code.DeadlineExceeded));
+  }
+
+  #onLateBody(): void {
+    const { bodyTimeoutMs } = this.#limits;
+    const message = `the request took more than ${bodyTimeoutMs} ms`;
+    this.fail(new ConnectError(message, Code.DeadlineExceeded));
   }
 
   #onClose(): void {

@@ -30,6 +30,11 @@ export interface LeanPathOptions {
   readonly writeMaxBytes?: number;
   /** The longest timeout that a caller may ask for, in milliseconds. */
   readonly maxTimeoutMs?: number;
+  /**
+   * How long the request of a call that takes one message may take to arrive whole, in
+   * milliseconds. Default 120_000; 0 for no limit. See `guardRequests`.
+   */
+  readonly bodyTimeoutMs?: number;
   /** Other names that services are called by; see `rewriteServiceAliases`. */
   readonly aliases?: Readonly<Record<string, string>>;
   /** Makes what is known of a stream available to interceptors and handlers. */
@@ -59,6 +64,7 @@ export function createLeanPath(options: LeanPathOptions): LeanPath {
     readMaxBytes: options.readMaxBytes ?? maxMessageBytes,
     writeMaxBytes: options.writeMaxBytes ?? maxMessageBytes,
     maxTimeoutMs: options.maxTimeoutMs ?? Number.MAX_SAFE_INTEGER,
+    bodyTimeoutMs: options.bodyTimeoutMs ?? 120_000,
   };
   const methods = collectMethods(options);
   const contextValues = options.contextValues ?? createContextValues;
