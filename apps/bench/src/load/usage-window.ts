@@ -9,20 +9,19 @@ export interface UsageWindow {
    * Ends it.
    *
    * @param count How many operations the server did meanwhile.
+   * @param elapsedSeconds How long they took, without any wait for what was lost.
    */
-  close(count: number): UsagePart;
+  close(count: number, elapsedSeconds: number): UsagePart;
 }
 
 /** Starts to observe. */
 export function openUsageWindow(serverPid: number): UsageWindow {
-  const startMs = performance.now();
   const serverStart = readProcessUsage(serverPid);
   const ownStart = readProcessUsage(process.pid);
   return {
-    close(count) {
+    close(count, elapsedSeconds) {
       const server = readProcessUsage(serverPid);
       const own = readProcessUsage(process.pid);
-      const elapsedSeconds = (performance.now() - startMs) / 1_000;
       const cpuSeconds = server.cpuSeconds - serverStart.cpuSeconds;
       return {
         cpuSecondsPerMillion: count > 0 ? (cpuSeconds / count) * 1_000_000 : 0,

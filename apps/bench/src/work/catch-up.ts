@@ -43,7 +43,7 @@ export const catchUp: Work = defineWork<CatchUpParameters>({
     }
     const elapsedSeconds = (lastMs - startMs) / 1_000;
     return {
-      ...usage.close(received),
+      ...usage.close(received, elapsedSeconds),
       values: { messagesPerSecond: received / elapsedSeconds },
       count: received,
       elapsedSeconds,

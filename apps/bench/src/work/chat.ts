@@ -52,7 +52,7 @@ export const chat: Work = defineWork<ChatParameters>({
       await delay(Math.min(timing.durationMs, longestMs - warmupMs));
       const { count } = histogram;
       const elapsedSeconds = (performance.now() - startMs) / 1_000;
-      const used = usage.close(count);
+      const used = usage.close(count, elapsedSeconds);
       await Promise.all(chats.map((stream) => stream.stop()));
       return {
         ...used,

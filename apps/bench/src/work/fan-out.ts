@@ -74,13 +74,13 @@ export const fanOut: Work = defineWork<FanOutParameters>({
       await run(warmupMs);
       const usage = openUsageWindow(target.pid);
       const { sent, delivered, elapsedMs } = await run(durationMs);
-      const used = usage.close(delivered);
+      const elapsedSeconds = elapsedMs / 1_000;
+      const used = usage.close(delivered, elapsedSeconds);
       await publisher.end();
       if (subscriptions.endedCount > 0) {
         throw new Error(`the server ended ${subscriptions.endedCount} subscriptions`);
       }
       const missing = sent * subscribers - delivered;
-      const elapsedSeconds = elapsedMs / 1_000;
       return {
         ...used,
         values: { deliveriesPerSecond: delivered / elapsedSeconds },

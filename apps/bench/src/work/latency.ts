@@ -58,7 +58,7 @@ export const latency: Work = defineWork<LatencyParameters>({
       const { sent, elapsedSeconds } = await run(timing.durationMs);
       const missing = sent * subscribers - histogram.count;
       return {
-        ...usage.close(histogram.count),
+        ...usage.close(histogram.count, elapsedSeconds),
         values: {
           p50Ms: histogram.quantileMs(0.5),
           p99Ms: histogram.quantileMs(0.99),

@@ -40,7 +40,7 @@ export const memory: Work = defineWork<MemoryParameters>({
     const elapsedSeconds = (performance.now() - startMs) / 1_000;
     try {
       await delay(settleMs);
-      const used = usage.close(subscribers);
+      const used = usage.close(subscribers, elapsedSeconds);
       return {
         ...used,
         values: { kilobytesPerSubscriber: (used.rssBytes - before) / 1_000 / subscribers },

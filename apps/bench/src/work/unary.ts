@@ -63,7 +63,7 @@ async function measureByNode(
     const { calls, elapsedMs } = await callInLoop(sessions, callsInFlight, call, durationMs);
     const elapsedSeconds = elapsedMs / 1_000;
     return {
-      ...usage.close(calls),
+      ...usage.close(calls, elapsedSeconds),
       values: { callsPerSecond: calls / elapsedSeconds },
       count: calls,
       elapsedSeconds,
@@ -88,7 +88,8 @@ async function measureByH2load(
   const startMs = performance.now();
   const usage = openUsageWindow(target.pid);
   const report = await runH2load(target, call, { connections, callsInFlight, durationMs });
-  const used = usage.close(report.done);
+  const elapsedSeconds = (performance.now() - startMs) / 1_000;
+  const used = usage.close(report.done, elapsedSeconds);
   if (report.failed > 0 || report.dataBytes < report.done * leastAnswerBytes) {
     throw new Error(`h2load: ${report.failed} of ${report.done} calls failed or were empty`);
   }
@@ -96,7 +97,7 @@ async function measureByH2load(
     ...used,
     values: { callsPerSecond: report.callsPerSecond },
     count: report.done,
-    elapsedSeconds: (performance.now() - startMs) / 1_000,
+    elapsedSeconds,
     lost: 0,
     repeated: 0,
     generator: "h2load",

@@ -26,7 +26,7 @@ export const upload: Work = defineWork<UploadParameters>({
     const { sent, acknowledged, elapsedMs } = await uploadFor(target, streams, durationMs);
     const elapsedSeconds = elapsedMs / 1_000;
     return {
-      ...usage.close(acknowledged),
+      ...usage.close(acknowledged, elapsedSeconds),
       values: { messagesPerSecond: acknowledged / elapsedSeconds },
       count: acknowledged,
       elapsedSeconds,
