@@ -267,17 +267,12 @@ export class LeanCall implements FrameSink, CallState {
   }
 
   #decode(bytes: Uint8Array): Message {
-    const { input } = this.#method.method;
     this.receivedCount += 1;
     try {
-      return fromBinary(input, bytes);
+      return fromBinary(this.#method.method.input, bytes);
     } catch (error) {
-      throw ConnectError.from(
-        new Error(
-          `cannot decode message ${input.typeName} from binary: ${(error as Error).message}`,
-        ),
-        Code.InvalidArgument,
-      );
+      // As the stock path has it, and gRPC's list of codes.
+      throw new ConnectError(`parse binary: ${(error as Error).message}`, Code.Internal);
     }
   }
 

@@ -28,6 +28,7 @@ process.on("message", async (request: EchoProcessRequest) => {
           readMaxBytes: maxMessageBytes,
           acceptCompression: limitDecompression([compressionGzip, compressionBrotli]),
         },
+        leanPath: { readMaxBytes: maxMessageBytes, ...(bodyTimeoutMs ? { bodyTimeoutMs } : {}) },
         routes: (router) => guardRequests(router, bodyTimeoutMs ? { bodyTimeoutMs } : {}),
       },
     );

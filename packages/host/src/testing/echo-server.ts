@@ -10,6 +10,7 @@ import type {
 import { fastifyConnectPlugin } from "@connectrpc/connect-fastify";
 import { type FastifyHttp2Options, type FastifyInstance, fastify } from "fastify";
 import { EchoService } from "../gen/testing/v1/echo_pb.ts";
+import { createLeanPath, type LeanPathOptions } from "../lean-path.ts";
 import { createListener, type Listener, type ListenerOptions } from "../listener.ts";
 import { requestContext } from "../request-context.ts";
 
@@ -27,6 +28,8 @@ export interface EchoServerOptions {
   /** Default: one that is free. */
   readonly port?: number;
   /** Limits of Connect's plugin. */
+  /** Serves common calls on the lean path, with these limits. Default: none are. */
+  readonly leanPath?: Pick<LeanPathOptions, "readMaxBytes" | "bodyTimeoutMs">;
   readonly plugin?: Pick<ConnectRouterOptions, "readMaxBytes" | "acceptCompression">;
 }
 
@@ -63,7 +66,19 @@ export async function startEchoServer(
   t: Pick<TestContext, "after">,
   options: EchoServerOptions = {},
 ): Promise<EchoServer> {
-  const listener = options.listener ?? createListener(options.listen);
+  const routes = (router: ConnectRouter) => {
+    router.service(EchoService, { ...echo, ...options.handlers });
+    options.routes?.(router);
+  };
+  const interceptors = options.interceptors ?? [];
+  const leanPath =
+    options.leanPath && createLeanPath({ ...options.leanPath, routes, interceptors });
+  const listener =
+    options.listener ??
+    createListener({
+      ...options.listen,
+      ...(leanPath && { serveStream: leanPath.serveStream }),
+    });
   const app = fastify({
     ...options.fastify,
     http2: true,
@@ -71,13 +86,10 @@ export async function startEchoServer(
   }) as unknown as FastifyInstance<Http2Server>;
   options.configure?.(app);
   await app.register(fastifyConnectPlugin, {
-    interceptors: options.interceptors ?? [],
+    interceptors,
     contextValues: requestContext,
     ...options.plugin,
-    routes(router) {
-      router.service(EchoService, { ...echo, ...options.handlers });
-      options.routes?.(router);
-    },
+    routes,
   });
   await app.listen({ host: "127.0.0.1", port: options.port ?? 0 });
   t.after(async () => {
