@@ -1,5 +1,6 @@
 import type { CaseResult, ContestantResult, RunReport, WorkResult } from "../run-report.ts";
 import { formatCount, formatFigure } from "./figures.ts";
+import { describeRounds } from "./rounds.ts";
 
 // A block for each case: bars to the scale of its own largest, whiskers from the smallest
 // to the largest sample, the figures beside them.
@@ -19,13 +20,15 @@ export function formatSvg(report: RunReport): string {
   );
   const parts: string[] = [];
   let y = margin + 12;
-  const { environment, settings } = report;
+  const { environment } = report;
   parts.push(
     text(
       margin,
       y,
       `${environment.processor}, ${environment.cores} cores, Node ${environment.node}; ` +
-        `medians of ${settings.rounds} rounds, whiskers from min to max`,
+        [`medians of ${describeRounds(report)}`, "whiskers from min to max", ...report.notes].join(
+          "; ",
+        ),
       "note",
     ),
   );

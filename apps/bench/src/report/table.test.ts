@@ -7,7 +7,7 @@ test("a report is laid out as tables", () => {
   assert.equal(
     formatReport(sampleReport),
     `Some <processor>, 2 cores, Linux 6, Node v26.0.0
-3 rounds of 2 ms; medians; ratios to peer
+medians of 1 to 3 rounds of 2 ms; ratios to peer
 left out: grpc-go: Go is not on the PATH
 
 Fan-out: <all> & sundry

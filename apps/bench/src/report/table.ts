@@ -1,14 +1,15 @@
 import type { CaseResult, ContestantResult, RunReport, WorkResult } from "../run-report.ts";
 import { formatCount, formatFigure, formatPart } from "./figures.ts";
+import { describeRounds } from "./rounds.ts";
 
 const none = "-";
 
 /** Lays a report out as text, a table for each work. */
 export function formatReport(report: RunReport): string {
-  const { environment, settings } = report;
+  const { environment } = report;
   const lines = [
     `${environment.processor}, ${environment.cores} cores, ${environment.system}, Node ${environment.node}`,
-    `${settings.rounds} rounds of ${settings.durationMs} ms; medians; ratios to ${report.baseline}`,
+    `medians of ${describeRounds(report)} of ${report.settings.durationMs} ms; ratios to ${report.baseline}`,
     ...report.leftOut.map(({ name, reason }) => `left out: ${name}: ${reason}`),
     ...report.works.flatMap((work) => ["", ...formatWork(work, report.baseline)]),
     "",
