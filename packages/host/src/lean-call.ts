@@ -253,14 +253,15 @@ export class LeanCall implements FrameSink, CallState {
 
   async #readSingle(): Promise<Message> {
     const { readMaxBytes } = this.#limits;
-    const body = this.#protocol.enveloped
-      ? readSingleMessage(this.#stream, readMaxBytes, this.#method.method)
-      : readWholeBody(this.#stream, readMaxBytes);
+    const decode = (bytes: Uint8Array) => this.#decode(bytes);
+    const message = this.#protocol.enveloped
+      ? readSingleMessage(this.#stream, readMaxBytes, this.#method.method, decode)
+      : readWholeBody(this.#stream, readMaxBytes, decode);
     const { bodyTimeoutMs } = this.#limits;
     const timer =
       bodyTimeoutMs > 0 ? setTimeout(() => this.#onLateBody(), bodyTimeoutMs) : undefined;
     try {
-      return this.#decode(await this.#untilEnded(body));
+      return await this.#untilEnded(message);
     } finally {
       clearTimeout(timer);
     }

@@ -8,13 +8,14 @@ import { createEnvelopeReader } from "./envelope-reader.ts";
  * Reads an enveloped body that has one message. Rejects with a ConnectError when it has
  * none, or more; does not settle when the body never ends.
  */
-export function readSingleMessage(
+export function readSingleMessage<T>(
   stream: ServerHttp2Stream,
   maxBytes: number,
   { methodKind }: DescMethod,
-): Promise<Uint8Array> {
+  decode: (message: Uint8Array) => T,
+): Promise<T> {
   const envelopes = createEnvelopeReader(maxBytes);
-  const messages: Uint8Array[] = [];
+  const messages: T[] = [];
   const misused = (what: string) =>
     new ConnectError(
       `protocol error: ${what} input message for ${methodKind.replace("_", "-")} method`,
@@ -23,7 +24,7 @@ export function readSingleMessage(
   return new Promise((resolve, reject) => {
     const onData = (chunk: Buffer) => {
       try {
-        messages.push(...envelopes.read(chunk));
+        messages.push(...envelopes.read(chunk).map(decode));
         if (messages.length > 1) {
           throw misused("received extra");
         }
@@ -38,11 +39,10 @@ export function readSingleMessage(
       stream.off("data", onData);
       try {
         envelopes.end();
-        const [message] = messages;
-        if (!message) {
+        if (messages.length === 0) {
           throw misused("missing");
         }
-        resolve(message);
+        resolve(messages[0] as T);
       } catch (error) {
         reject(error);
       }
@@ -51,7 +51,11 @@ export function readSingleMessage(
 }
 
 /** Reads a body that is one message. Does not settle when it never ends. */
-export function readWholeBody(stream: ServerHttp2Stream, maxBytes: number): Promise<Uint8Array> {
+export function readWholeBody<T>(
+  stream: ServerHttp2Stream,
+  maxBytes: number,
+  decode: (message: Uint8Array) => T,
+): Promise<T> {
   const chunks: Buffer[] = [];
   let bytes = 0;
   return new Promise((resolve, reject) => {
@@ -70,7 +74,11 @@ export function readWholeBody(stream: ServerHttp2Stream, maxBytes: number): Prom
     });
     stream.once("end", () => {
       const [only] = chunks;
-      resolve(only && chunks.length === 1 ? only : Buffer.concat(chunks, bytes));
+      try {
+        resolve(decode(only && chunks.length === 1 ? only : Buffer.concat(chunks, bytes)));
+      } catch (error) {
+        reject(error);
+      }
     });
   });
 }
