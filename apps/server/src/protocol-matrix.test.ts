@@ -1,8 +1,7 @@
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
 import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import { once } from "node:events";
-import { readFileSync } from "node:fs";
+import { writeFileSync } from "node:fs";
 import type { ClientRequest } from "node:http";
 import { connect as connectHttp2, type OutgoingHttpHeaders } from "node:http2";
 import { join } from "node:path";
@@ -18,6 +17,7 @@ import {
   createGrpcWebTransport,
 } from "@connectrpc/connect-node";
 import { ChatService } from "@parley/proto/chat/v1";
+import { createCertificate } from "@parley/testing/certificate";
 import { needsTools } from "@parley/testing/tools";
 import { chatScenarios } from "./testing/chat-scenarios.ts";
 import { suiteServer } from "./testing/suite-server.ts";
@@ -113,8 +113,10 @@ suite("TLS", needsTools("openssl"), () => {
   const server = suiteServer({
     flags(folder) {
       const [key, cert] = [join(folder, "key.pem"), join(folder, "cert.pem")];
-      createCertificate(key, cert);
-      ca = readFileSync(cert, "utf8");
+      const certificate = createCertificate();
+      writeFileSync(key, certificate.key);
+      writeFileSync(cert, certificate.cert);
+      ca = certificate.cert;
       return ["--tls-key", key, "--tls-cert", cert, "--presence-grace", "20ms"];
     },
   });
@@ -211,14 +213,4 @@ function requestMethod(event: unknown): string | undefined {
     readonly headers?: OutgoingHttpHeaders;
   };
   return request?.method ?? headers?.[":method"]?.toString();
-}
-
-function createCertificate(keyPath: string, certPath: string): void {
-  const args = [
-    ["req", "-x509", "-nodes", "-days", "1", "-newkey", "ec"],
-    ["-pkeyopt", "ec_paramgen_curve:prime256v1", "-subj", "/CN=localhost"],
-    ["-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"],
-    ["-keyout", keyPath, "-out", certPath],
-  ];
-  execFileSync("openssl", args.flat(), { stdio: "ignore" });
 }

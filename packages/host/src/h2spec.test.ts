@@ -3,8 +3,8 @@ import { once } from "node:events";
 import { createSecureServer, createServer } from "node:http2";
 import type { AddressInfo } from "node:net";
 import { suite, type TestContext, test } from "node:test";
+import { createCertificate } from "@parley/testing/certificate";
 import { needsTools } from "@parley/testing/tools";
-import { createCertificate } from "./testing/certificate.ts";
 import { startEchoServer } from "./testing/echo-server.ts";
 import { runH2spec } from "./testing/h2spec.ts";
 

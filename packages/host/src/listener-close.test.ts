@@ -5,9 +5,9 @@ import { connect as connectHttp2 } from "node:http2";
 import { text } from "node:stream/consumers";
 import { suite, type TestContext, test } from "node:test";
 import { connect as connectTls } from "node:tls";
+import { createCertificate } from "@parley/testing/certificate";
 import { needsTools } from "@parley/testing/tools";
 import { createListener } from "./listener.ts";
-import { createCertificate } from "./testing/certificate.ts";
 import { startEchoServer } from "./testing/echo-server.ts";
 import { connectRaw, preface } from "./testing/raw-http2.ts";
 

@@ -3,9 +3,9 @@ import { suite, test } from "node:test";
 import { create, toBinary } from "@bufbuild/protobuf";
 import { createClient } from "@connectrpc/connect";
 import { Client, credentials } from "@grpc/grpc-js";
+import { createCertificate } from "@parley/testing/certificate";
 import { needsTools } from "@parley/testing/tools";
 import { EchoRequestSchema, EchoService } from "./gen/testing/v1/echo_pb.ts";
-import { createCertificate } from "./testing/certificate.ts";
 import { startEchoServer } from "./testing/echo-server.ts";
 import { createTransport, httpVersions, protocols } from "./testing/transports.ts";
 

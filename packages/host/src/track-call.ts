@@ -4,7 +4,6 @@ import type {
   StreamResponse,
   UnaryRequest,
 } from "@connectrpc/connect";
-import { withFrames } from "./frame-stream.ts";
 import type { CallState } from "./lean-context.ts";
 
 /** A call in flight. */
@@ -17,7 +16,7 @@ export interface Call {
   end(error: ConnectError): void;
 }
 
-/** Where calls are counted: both functions of this module add to it and delete from it. */
+/** Where calls are counted: the functions of this module add to it and delete from it. */
 export interface CallSet {
   add(call: Call): void;
   delete(call: Call): void;
@@ -30,7 +29,7 @@ export function trackState(state: CallState, isStream: boolean, calls: CallSet):
   state.onEnd(() => calls.delete(call));
 }
 
-/** Runs a unary call that is in flight until its handler is done. */
+/** Runs a unary call on the stock path, which is in flight until its handler is done. */
 export function trackUnary<Response>(
   request: UnaryRequest,
   next: (request: UnaryRequest) => Promise<Response>,
@@ -46,7 +45,7 @@ export function trackUnary<Response>(
 }
 
 /**
- * Runs a streaming call of any kind. It is in flight until the iterable of its
+ * Runs a streaming call of any kind on the stock path. It is in flight until the iterable of its
  * response has ended, returned or thrown, or until there is none to come.
  */
 export async function trackStream<Response>(
@@ -88,7 +87,7 @@ export async function trackStream<Response>(
   }
 
   function track<T>(messages: AsyncIterable<T>): AsyncIterable<T> {
-    const iterable: AsyncIterable<T> = {
+    return {
       [Symbol.asyncIterator]() {
         const inner = messages[Symbol.asyncIterator]();
         return {
@@ -128,13 +127,6 @@ export async function trackStream<Response>(
         };
       },
     };
-    return withFrames(messages, iterable, async (write) => {
-      try {
-        await untilEnded(write);
-      } finally {
-        finish();
-      }
-    });
   }
 
   calls.add(call);

@@ -7,7 +7,7 @@ import { fileURLToPath } from "node:url";
 import { parseArgs, promisify } from "node:util";
 import { ensureGoTool, requirePrograms } from "@parley/conformance/go-tool";
 import { createHosting, parseParts } from "@parley/conformance/hosting";
-import { createCertificate } from "./certificate.ts";
+import { createCertificate } from "@parley/testing/certificate";
 import { TestService } from "./gen/grpc/testing/test_pb.ts";
 import { type TestCase, testCases } from "./test-cases.ts";
 import { createTestService } from "./test-service.ts";
