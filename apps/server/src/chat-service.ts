@@ -50,19 +50,11 @@ export function createChatService(context: ChatContext): ServiceImpl<typeof Chat
     }
   }
 
-  async function* streamEdge<T>(stream: AsyncGenerator<T>): AsyncGenerator<T> {
-    try {
-      yield* stream;
-    } catch (error) {
-      throw toConnectError(error, context);
-    }
-  }
-
   return {
     sendMessage: (request) => edge(() => sendMessage(context, request)),
     subscribeMessages: (request, { signal }) => new SubscriptionStream(context, request, signal),
     uploadMessages: (messages) => edge(() => uploadMessages(context, messages)),
-    chat: (messages, { signal }) => streamEdge(new ChatSession(context, signal).run(messages)),
+    chat: (messages, { signal }) => new ChatSession(context, signal).run(messages),
     streamMetrics: (request, { signal }) => streamMetrics(context, request, signal),
     listMessages: (request) => edge(() => listMessages(context, request)),
     listRooms: (request) => edge(() => listRooms(context, request)),

@@ -2,7 +2,13 @@ import { create } from "@bufbuild/protobuf";
 import { timestampNow } from "@bufbuild/protobuf/wkt";
 import { type Message, MessageSchema, MessageType } from "@parley/proto/chat/v1";
 import { AppendPipeline } from "./append-pipeline.ts";
-import { type ChatContext, onEnding, resolvePosition, throwIfEnding } from "./chat-context.ts";
+import {
+  type ChatContext,
+  onEnding,
+  resolvePosition,
+  throwIfEnding,
+  toConnectError,
+} from "./chat-context.ts";
 import { checkChatMessage } from "./check-chat-message.ts";
 import type { Cursor } from "./cursor.ts";
 import { Notifier } from "./notifier.ts";
@@ -67,6 +73,8 @@ export class ChatSession {
           yield alive();
         }
       }
+    } catch (error) {
+      throw toConnectError(error, this.#context);
     } finally {
       stopWaking();
       this.#inputEnd ??= {};

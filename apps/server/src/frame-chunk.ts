@@ -1,11 +1,9 @@
 import { fromBinary } from "@bufbuild/protobuf";
+import { envelopeHeaderBytes } from "@parley/host/envelope-reader";
 import { type Message, MessageSchema } from "@parley/proto/chat/v1";
 import type { StoredMessage } from "./message-log.ts";
 import { messageId } from "./stored-messages.ts";
 import { varintTag, writeText, writeVarint } from "./wire-format.ts";
-
-/** An envelope's header: no flags, and the message's length as a big-endian uint32. */
-const headerBytes = 5;
 
 // The fields of a message that only the append decides.
 const idField = 1;
@@ -33,7 +31,7 @@ export class FrameChunk {
   /** @param stored - at least one message, in order */
   constructor(stored: readonly StoredMessage[]) {
     const capacity = stored.reduce(
-      (sum, { payload }) => sum + headerBytes + payload.byteLength + maxSuffixBytes,
+      (sum, { payload }) => sum + envelopeHeaderBytes + payload.byteLength + maxSuffixBytes,
       0,
     );
     const bytes = Buffer.allocUnsafe(capacity);
@@ -41,14 +39,14 @@ export class FrameChunk {
     let offset = 0;
     for (const { payload, number, sequence } of stored) {
       const start = offset;
-      bytes.set(payload, start + headerBytes);
-      offset = start + headerBytes + payload.byteLength;
+      bytes.set(payload, start + envelopeHeaderBytes);
+      offset = start + envelopeHeaderBytes + payload.byteLength;
       const id = messageId(number);
       offset = writeText(bytes, offset, idField, id, id.length);
       bytes[offset] = varintTag(sequenceField);
       offset = writeVarint(bytes, offset + 1, sequence);
       bytes[start] = 0;
-      bytes.writeUInt32BE(offset - start - headerBytes, start + 1);
+      bytes.writeUInt32BE(offset - start - envelopeHeaderBytes, start + 1);
       ends.push(offset);
     }
     this.#bytes = bytes.subarray(0, offset);
@@ -102,7 +100,7 @@ export class FrameChunk {
     this.#messages ??= [];
     let message = this.#messages[index];
     if (!message) {
-      const start = (index === 0 ? 0 : (this.#ends[index - 1] as number)) + headerBytes;
+      const start = (index === 0 ? 0 : (this.#ends[index - 1] as number)) + envelopeHeaderBytes;
       message = fromBinary(MessageSchema, this.#bytes.subarray(start, this.#ends[index]));
       this.#messages[index] = message;
     }

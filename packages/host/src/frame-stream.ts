@@ -89,11 +89,11 @@ export function mapBatches<T>(
 export function withFrames<T>(
   original: AsyncIterable<T>,
   wrapper: AsyncIterable<T>,
-  around: (write: () => Promise<void>, sink: FrameSink) => Promise<void>,
+  around: (write: () => Promise<void>) => Promise<void>,
 ): AsyncIterable<T> {
   return isFrameStream(original)
     ? Object.assign(wrapper, {
-        [writeFrames]: (sink: FrameSink) => around(() => original[writeFrames](sink), sink),
+        [writeFrames]: (sink: FrameSink) => around(() => original[writeFrames](sink)),
       })
     : wrapper;
 }
