@@ -1,4 +1,4 @@
-import type { IncomingHttpHeaders, ServerHttp2Stream } from "node:http2";
+import type { IncomingHttpHeaders } from "node:http2";
 import { create, type DescMethod, fromBinary, type Message, toBinary } from "@bufbuild/protobuf";
 import {
   Code,
@@ -21,6 +21,7 @@ import {
 import { type CallState, callStateKey } from "./lean-context.ts";
 import type { LeanProtocol, ResponseParts } from "./lean-protocols.ts";
 import { readMessageBatches, readSingleMessage, readWholeBody } from "./lean-request-body.ts";
+import type { LeanStream } from "./lean-stream.ts";
 
 /** A method as the lean path serves it. */
 export interface LeanMethod {
@@ -39,14 +40,14 @@ export interface LeanLimits {
   readonly bodyTimeoutMs: number;
 }
 
-/** One call on an HTTP/2 stream of its own, from its headers to the end of its response. */
+/** One call on a stream of its own, from its headers to the end of its response. */
 export class LeanCall implements FrameSink, CallState {
   onDrain: (() => void) | undefined;
   messageCount = 0;
   receivedCount = 0;
   ownResponse: UnaryResponse | StreamResponse | undefined;
   readonly protocolName: CallState["protocolName"];
-  readonly #stream: ServerHttp2Stream;
+  readonly #stream: LeanStream;
   readonly #method: LeanMethod;
   readonly #protocol: LeanProtocol;
   readonly #limits: LeanLimits;
@@ -65,7 +66,7 @@ export class LeanCall implements FrameSink, CallState {
   #onEnd: ((error: ConnectError) => void) | undefined;
 
   constructor(
-    stream: ServerHttp2Stream,
+    stream: LeanStream,
     headers: IncomingHttpHeaders,
     method: LeanMethod,
     protocol: LeanProtocol,

@@ -17,6 +17,7 @@ import { isFrameStream } from "./frame-stream.ts";
 import { LeanCall, type LeanMethod } from "./lean-call.ts";
 import { LeanHandlerContext, streamResponse, unaryResponse } from "./lean-context.ts";
 import { leanProtocols } from "./lean-protocols.ts";
+import type { LeanStream } from "./lean-stream.ts";
 
 /** Options for {@link createLeanPath}; those of the Connect plugin beside it should agree. */
 export interface LeanPathOptions {
@@ -45,6 +46,15 @@ export interface LeanPathOptions {
 export interface LeanPath {
   /** For the listener's option of this name. */
   readonly serveStream: (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) => boolean;
+  /**
+   * Serves a call that another transport carries, whose headers are those of an HTTP/2
+   * request. False when the call is not for the lean path; then the stream is untouched.
+   */
+  readonly serve: (
+    stream: LeanStream,
+    headers: IncomingHttpHeaders,
+    values: ContextValues,
+  ) => boolean;
 }
 
 const maxMessageBytes = 0xffffffff;
@@ -69,25 +79,33 @@ export function createLeanPath(options: LeanPathOptions): LeanPath {
   const methods = collectMethods(options);
   const contextValues = options.contextValues ?? createContextValues;
 
+  function serve<T extends LeanStream>(
+    stream: T,
+    headers: IncomingHttpHeaders,
+    values: (stream: T) => ContextValues,
+  ): boolean {
+    const method = methods.get(headers[":path"] as string);
+    const protocol = leanProtocols.get(headers["content-type"] as string);
+    if (
+      method === undefined ||
+      protocol === undefined ||
+      headers[":method"] !== "POST" ||
+      !protocol.serves(method.method.methodKind) ||
+      (headers[protocol.encodingHeader] ?? "identity") !== "identity" ||
+      (headers["connect-protocol-version"] ?? "1") !== "1"
+    ) {
+      return false;
+    }
+    new LeanCall(stream, headers, method, protocol, limits, values(stream));
+    return true;
+  }
+
   return {
-    serveStream(stream, headers) {
-      const method = methods.get(headers[":path"] as string);
-      const protocol = leanProtocols.get(headers["content-type"] as string);
-      if (
-        method === undefined ||
-        protocol === undefined ||
-        headers[":method"] !== "POST" ||
-        // A page of another origin, maybe: what it may see is decided by HTTP headers.
-        headers.origin !== undefined ||
-        !protocol.serves(method.method.methodKind) ||
-        (headers[protocol.encodingHeader] ?? "identity") !== "identity" ||
-        (headers["connect-protocol-version"] ?? "1") !== "1"
-      ) {
-        return false;
-      }
-      new LeanCall(stream, headers, method, protocol, limits, contextValues(stream));
-      return true;
-    },
+    // A request with an Origin is from a page of another origin, maybe: what it may see
+    // is decided by HTTP headers.
+    serveStream: (stream, headers) =>
+      headers.origin === undefined && serve(stream, headers, contextValues),
+    serve: (stream, headers, values) => serve(stream, headers, () => values),
   };
 }
 

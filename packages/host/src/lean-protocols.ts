@@ -1,4 +1,4 @@
-import type { IncomingHttpHeaders, OutgoingHttpHeaders, ServerHttp2Stream } from "node:http2";
+import type { IncomingHttpHeaders, OutgoingHttpHeaders } from "node:http2";
 import type { DescMethod } from "@bufbuild/protobuf";
 import type { ConnectError } from "@connectrpc/connect";
 import {
@@ -14,6 +14,7 @@ import {
 } from "@connectrpc/connect/protocol-grpc";
 import { trailerFlag, trailerSerialize } from "@connectrpc/connect/protocol-grpc-web";
 import { frameMessages } from "./envelope-reader.ts";
+import type { LeanStream } from "./lean-stream.ts";
 
 /** What a response consists of beside its messages. */
 export interface ResponseParts {
@@ -39,11 +40,11 @@ export interface LeanProtocol {
     maxTimeoutMs: number,
   ): { timeoutMs?: number; error?: ConnectError | undefined };
   /** Sends the response's headers, with messages to follow. The parts are asked for at its end. */
-  begin(stream: ServerHttp2Stream, header: Headers | undefined, parts: () => ResponseParts): void;
+  begin(stream: LeanStream, header: Headers | undefined, parts: () => ResponseParts): void;
   /** Ends the response, whose headers have been sent or, if not, are sent now. */
-  end(stream: ServerHttp2Stream, parts: ResponseParts): void;
+  end(stream: LeanStream, parts: ResponseParts): void;
   /** Sends the whole response of a call with one message. */
-  respond(stream: ServerHttp2Stream, message: Uint8Array, parts: ResponseParts): void;
+  respond(stream: LeanStream, message: Uint8Array, parts: ResponseParts): void;
 }
 
 const grpc: Omit<LeanProtocol, "name" | "contentType" | "begin" | "end" | "respond"> = {
@@ -171,7 +172,7 @@ function createConnectStreaming(): LeanProtocol {
 function createConnectUnary(): LeanProtocol {
   const contentType = "application/proto";
   function send(
-    stream: ServerHttp2Stream,
+    stream: LeanStream,
     status: number,
     type: string,
     body: Uint8Array,

@@ -1,15 +1,15 @@
-import type { ServerHttp2Stream } from "node:http2";
 import type { DescMethod } from "@bufbuild/protobuf";
 import { Code, ConnectError } from "@connectrpc/connect";
 import { callerLeft } from "./caller-left.ts";
 import { createEnvelopeReader } from "./envelope-reader.ts";
+import type { LeanStream } from "./lean-stream.ts";
 
 /**
  * Reads an enveloped body that has one message. Rejects with a ConnectError when it has
  * none, or more; does not settle when the body never ends.
  */
 export function readSingleMessage<T>(
-  stream: ServerHttp2Stream,
+  stream: LeanStream,
   maxBytes: number,
   { methodKind }: DescMethod,
   decode: (message: Uint8Array) => T,
@@ -52,7 +52,7 @@ export function readSingleMessage<T>(
 
 /** Reads a body that is one message. Does not settle when it never ends. */
 export function readWholeBody<T>(
-  stream: ServerHttp2Stream,
+  stream: LeanStream,
   maxBytes: number,
   decode: (message: Uint8Array) => T,
 ): Promise<T> {
@@ -90,7 +90,7 @@ export function readWholeBody<T>(
  * @throws ConnectError when the body breaks a rule, or breaks off.
  */
 export async function* readMessageBatches<T>(
-  stream: ServerHttp2Stream,
+  stream: LeanStream,
   maxBytes: number,
   decode: (message: Uint8Array) => T,
   isEnded: () => boolean,
