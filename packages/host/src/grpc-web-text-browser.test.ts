@@ -3,13 +3,14 @@ import { after, before, suite, type TestContext, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { Code, ConnectError } from "@connectrpc/connect";
 import { createCertificate } from "@parley/testing/certificate";
+import { launchChromium } from "@parley/testing/chromium";
 import { needsTools } from "@parley/testing/tools";
 import type { Browser, Page } from "playwright-core";
 import { createCors } from "./cors.ts";
 import { grpcWebTextHook } from "./grpc-web-text.ts";
-import { launchChromium, type PageServer, startPageServer } from "./testing/chromium.ts";
 import { type EchoServerOptions, startEchoServer } from "./testing/echo-server.ts";
 import type { GrpcWebPage } from "./testing/grpc-web-page.ts";
+import { type PageServer, startPageServer } from "./testing/page-server.ts";
 import { httpVersions } from "./testing/transports.ts";
 import { unimplementedHandler } from "./unimplemented.ts";
 

@@ -1,22 +1,7 @@
-import { execFileSync } from "node:child_process";
 import { once } from "node:events";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { build } from "esbuild";
-import { type Browser, chromium } from "playwright-core";
-
-/** Starts the Chromium on the PATH with a profile of its own. */
-export async function launchChromium(): Promise<Browser> {
-  const executablePath = execFileSync("which", ["chromium"], { encoding: "utf8" }).trim();
-  return chromium.launch({
-    executablePath,
-    chromiumSandbox: false,
-    args: [
-      ...["--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"],
-      ...["--disable-component-update", "--disable-sync"],
-    ],
-  });
-}
 
 export interface PageServer {
   readonly origin: string;
