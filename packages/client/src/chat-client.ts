@@ -19,9 +19,11 @@ import {
   listRooms,
   rooms,
 } from "./pages.ts";
+import { ResumingSharedStream } from "./resuming-shared-stream.ts";
 import { ResumingSubscription } from "./resuming-subscription.ts";
 import { type OutgoingMessage, type SendResult, sendMessage } from "./send.ts";
 import { readServerStream } from "./server-stream.ts";
+import type { SharedStream, SharedStreamOptions } from "./shared-stream.ts";
 import type { SubscribeOptions, SubscribeRequest, Subscription } from "./subscription.ts";
 import {
   type UploadMessage,
@@ -129,6 +131,16 @@ export interface ChatClient {
     messages: Iterable<ChatMessage> | AsyncIterable<ChatMessage>,
     options?: AbortOptions,
   ): AsyncIterable<Message>;
+
+  /**
+   * Makes a stream that a user's subscriptions to many rooms share, which
+   * reconnects and resumes: for browsers, which have six connections to a server
+   * over HTTP/1.1, of all their pages together. See `SharedStream`. Throws a
+   * TypeError for a name that no user can have.
+   *
+   * Needs a transport that is full-duplex, as `chat` does.
+   */
+  shareStream(options: SharedStreamOptions): SharedStream;
 }
 
 /**
@@ -160,5 +172,6 @@ export function createChatClient(transport: Transport, options?: ChatClientOptio
         signal,
       ),
     chat: (messages, { signal } = {}) => chat(client, messages, signal),
+    shareStream: (streamOptions) => new ResumingSharedStream(client, resolved, streamOptions),
   };
 }

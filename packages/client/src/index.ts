@@ -19,6 +19,13 @@ export type { HistoryRequest, ListMessagesRequest, ListRoomsRequest } from "./pa
 export { oldestKept, type Position } from "./position.ts";
 export type { OutgoingMessage, SendResult } from "./send.ts";
 export type {
+  SharedStream,
+  SharedStreamOptions,
+  SharedStreamState,
+  SharedSubscription,
+  SharedSubscriptionRequest,
+} from "./shared-stream.ts";
+export type {
   SubscribeOptions,
   SubscribeRequest,
   Subscription,

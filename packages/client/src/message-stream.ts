@@ -4,27 +4,27 @@ import type { ChatService, Message } from "@parley/proto/chat/v1";
 import { callOptions, noDeadlineMs } from "./call-options.ts";
 import type { SubscribeRequest } from "./subscription.ts";
 
-/** One stream of a subscription: it lives until it breaks. */
+/** One stream of messages: it lives until it breaks. */
 export interface MessageStream {
   /** Aborts when the stream is over. */
   readonly signal: AbortSignal;
   /**
    * The next message, whatever its type. Rejects when the stream breaks, ends
-   * or is silent for twice the heartbeat while somebody waits here.
+   * or is silent for too long while somebody waits here.
    */
   next(): Promise<Message>;
   /** Gives the stream up. */
   cancel(): void;
 }
 
+/** Opens the stream of a subscription, given up when it misses two heartbeats. */
 export function openMessageStream(
   client: Client<typeof ChatService>,
   request: SubscribeRequest,
   heartbeatMs: number,
 ): MessageStream {
-  const controller = new AbortController();
-  const messages = client
-    .subscribeMessages(
+  return watchStream(2 * heartbeatMs, (signal) =>
+    client.subscribeMessages(
       {
         room: request.room,
         user: request.user,
@@ -34,10 +34,18 @@ export function openMessageStream(
           after: { epoch: request.after.epoch, sequence: request.after.sequence },
         }),
       },
-      callOptions(controller.signal, noDeadlineMs),
-    )
-    [Symbol.asyncIterator]();
-  const silenceMs = 2 * heartbeatMs;
+      callOptions(signal, noDeadlineMs),
+    ),
+  );
+}
+
+/** Opens a stream that is given up when it is silent for so long while its reader waits. */
+export function watchStream(
+  silenceMs: number,
+  open: (signal: AbortSignal) => AsyncIterable<Message>,
+): MessageStream {
+  const controller = new AbortController();
+  const messages = open(controller.signal)[Symbol.asyncIterator]();
   return {
     signal: controller.signal,
     async next() {

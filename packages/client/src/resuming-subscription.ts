@@ -1,6 +1,7 @@
 import type { Client, ConnectError } from "@connectrpc/connect";
 import { type ChatService, type Message, MessageType } from "@parley/proto/chat/v1";
 import { type Backoff, createBackoff } from "./backoff.ts";
+import { callListener } from "./call-listener.ts";
 import type { ResolvedOptions } from "./chat-client-options.ts";
 import { type Cursor, createCursor } from "./cursor.ts";
 import { delay } from "./delay.ts";
@@ -8,6 +9,7 @@ import { clientError } from "./errors.ts";
 import { isRetryable } from "./is-retryable.ts";
 import { type MessageStream, openMessageStream } from "./message-stream.ts";
 import type { Position } from "./position.ts";
+import { askForHead } from "./room-head.ts";
 import type {
   SubscribeOptions,
   SubscribeRequest,
@@ -126,7 +128,10 @@ export class ResumingSubscription implements Subscription {
     }
     this.#enter({ name: "catching-up" });
     this.#head = undefined;
-    this.#askForHead(stream).then(
+    askForHead(this.#client, this.#request.room, this.#cursor.position as Position, {
+      signal: stream.signal,
+      timeoutMs: this.#options.timeoutMs,
+    }).then(
       (head) => {
         if (!stream.signal.aborted) {
           this.#head = head;
@@ -136,20 +141,6 @@ export class ResumingSubscription implements Subscription {
       // The first heartbeat will tell as well, if later.
       () => {},
     );
-  }
-
-  async #askForHead(stream: MessageStream): Promise<bigint | undefined> {
-    const after = this.#cursor.position as Position;
-    const { head } = await this.#client.listMessages(
-      // The page after the position: none is read where there is nothing to catch up on.
-      {
-        room: this.#request.room,
-        cursor: { case: "after", value: { epoch: after.epoch, sequence: after.sequence } },
-        pageSize: 1,
-      },
-      { signal: stream.signal, timeoutMs: this.#options.timeoutMs },
-    );
-    return head?.sequence;
   }
 
   #checkCaughtUp(nothingElseToSend: boolean): void {
@@ -187,14 +178,7 @@ export class ResumingSubscription implements Subscription {
       return;
     }
     this.#state = state;
-    try {
-      this.#onStateChange?.(state);
-    } catch (reason) {
-      // As for any event listener: its fault is reported, and not this object's.
-      queueMicrotask(() => {
-        throw reason;
-      });
-    }
+    callListener(() => this.#onStateChange?.(state));
   }
 }
 

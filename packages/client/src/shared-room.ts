@@ -1,0 +1,120 @@
+import { create } from "@bufbuild/protobuf";
+import type { ConnectError } from "@connectrpc/connect";
+import { type Message, MessageSchema, MessageType } from "@parley/proto/chat/v1";
+import { callListener } from "./call-listener.ts";
+import { type Cursor, createCursor } from "./cursor.ts";
+import { randomKey } from "./idempotency-key.ts";
+import type { Position } from "./position.ts";
+import type { SharedSubscriptionRequest } from "./shared-stream.ts";
+import type { SubscriptionState } from "./subscription.ts";
+
+/** One room of a shared stream: what it asks the server for, and what it makes of the answers. */
+export class SharedRoom {
+  readonly room: string;
+  readonly cursor: Cursor;
+  readonly #request: SharedSubscriptionRequest;
+  #state: SubscriptionState = { name: "connecting" };
+  /** The id of the JOIN of this stream. What comes before its echo is of an earlier one. */
+  #joinId = "";
+  #phase: "joining" | "answered" | "reading" = "joining";
+  #resumed = false;
+  #isAsking = false;
+  #head: bigint | undefined;
+
+  constructor(request: SharedSubscriptionRequest) {
+    this.room = request.room;
+    this.#request = request;
+    this.cursor = createCursor(request.after, true);
+  }
+
+  get state(): SubscriptionState {
+    return this.#state;
+  }
+
+  /** The message that makes a new stream receive this room. */
+  join(user: string): Message {
+    this.#joinId = randomKey();
+    this.#phase = "joining";
+    this.#head = undefined;
+    this.enter({ name: "connecting" });
+    const { position } = this.cursor;
+    this.#resumed = position !== undefined;
+    return create(MessageSchema, {
+      id: this.#joinId,
+      user,
+      room: this.room,
+      type: MessageType.JOIN,
+      ...(position && { epoch: position.epoch, sequence: position.sequence }),
+    });
+  }
+
+  /** Takes the id of an echo, which may be that of something else than the JOIN. */
+  takeEcho(id: string): void {
+    if (id === `echo_${this.#joinId}`) {
+      this.#phase = "answered";
+    }
+  }
+
+  /** Takes a message of the room. Throws for a welcome that cannot be resumed from. */
+  take(message: Message): void {
+    if (this.#phase === "joining") {
+      return;
+    }
+    if (this.#phase === "answered") {
+      this.cursor.welcome(message);
+      this.#phase = "reading";
+      this.enter({ name: this.#resumed ? "catching-up" : "live" });
+      return;
+    }
+    if (this.cursor.accept(message)) {
+      callListener(() => this.#request.onMessage(message));
+    }
+    this.#checkCaughtUp();
+  }
+
+  /** Has it asked, unless it knows or need not, for the newest message: what to catch up with. */
+  findHead(ask: (after: Position) => Promise<bigint | undefined>): void {
+    const { position } = this.cursor;
+    const isUnknown = this.#head === undefined && !this.#isAsking;
+    if (this.#state.name !== "catching-up" || !isUnknown || !position) {
+      return;
+    }
+    const joinId = this.#joinId;
+    this.#isAsking = true;
+    ask(position)
+      .then(
+        (head) => {
+          if (joinId === this.#joinId) {
+            this.#head = head;
+            this.#checkCaughtUp();
+          }
+        },
+        // It is asked for again while the state is the same.
+        () => {},
+      )
+      .finally(() => {
+        this.#isAsking = false;
+      });
+  }
+
+  #checkCaughtUp(): void {
+    const sequence = this.cursor.position?.sequence ?? 0n;
+    const isCatchingUp = this.#state.name === "catching-up";
+    if (isCatchingUp && this.#head !== undefined && sequence >= this.#head) {
+      this.enter({ name: "live" });
+    }
+  }
+
+  close(error?: ConnectError): void {
+    this.enter(error ? { name: "closed", error } : { name: "closed" });
+  }
+
+  enter(state: SubscriptionState): void {
+    const isSame = state.name === "connecting" && this.#state.name === "connecting";
+    if (this.#state.name === "closed" || isSame) {
+      return;
+    }
+    this.#state = state;
+    callListener(() => this.#request.onStateChange?.(state));
+  }
+}
