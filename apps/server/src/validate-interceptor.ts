@@ -2,7 +2,7 @@ import type { DescMessage, Message } from "@bufbuild/protobuf";
 import { pathToString } from "@bufbuild/protobuf/reflect";
 import { createValidator } from "@bufbuild/protovalidate";
 import type { Interceptor } from "@connectrpc/connect";
-import { derive, mapBatches } from "@parley/host/frame-stream";
+import { mapBatches, withMessages } from "@parley/host/frame-stream";
 import { invalidArgument } from "./service-errors.ts";
 
 /**
@@ -38,7 +38,7 @@ export function createValidateInterceptor(): Interceptor {
 
   return (next) => (request) => {
     if (request.stream) {
-      return next(derive(request, { message: validated(request.method.input, request.message) }));
+      return next(withMessages(request, validated(request.method.input, request.message)));
     }
     validate(request.method.input, request.message);
     return next(request);

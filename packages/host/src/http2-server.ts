@@ -6,6 +6,7 @@ import {
   type ServerHttp2Stream,
 } from "node:http2";
 import type { Socket } from "node:net";
+import { endUpload } from "./end-upload.ts";
 import type { ListenerOptions, RequestHandler } from "./listener.ts";
 import { createSessionKeepAlive } from "./session-keep-alive.ts";
 
@@ -62,8 +63,8 @@ export function createHttp2Server(options: ListenerOptions, handler: RequestHand
       stream.close(constants.NGHTTP2_ENHANCE_YOUR_CALM);
       return;
     }
-    stream.once("finish", endUpload);
     if (!options.serveStream?.(stream, headers)) {
+      stream.once("finish", endUpload);
       serveAsRequest?.call(server, stream, headers, ...rest);
     }
   });
@@ -106,29 +107,3 @@ function headerListBytes(headers: IncomingHttpHeaders): number {
 
 // A stream that was refused has nobody who would be told.
 function ignoreError() {}
-
-/**
- * An answer that is complete ends the call: a client that still sends is told to stop
- * (https://www.rfc-editor.org/rfc/rfc9113#section-8.1), and what it sent is dropped. Node
- * does so only for a request that nobody began to read; any other would stay, with up to
- * a window of data, until its session ends, and a session that closes would wait for it.
- */
-function endUpload(this: ServerHttp2Stream): void {
-  if (!this.readableEnded) {
-    setImmediate(() => destroyWhenAnswered(this));
-  }
-}
-
-function destroyWhenAnswered(stream: ServerHttp2Stream): void {
-  if (stream.destroyed) {
-    return;
-  }
-  // A stream that both sides have closed has no such state any more.
-  if (stream.closed || stream.state.localClose) {
-    stream.destroy();
-  } else {
-    // The end of the answer, its trailers for example, waits for the connection. No event
-    // tells when it was sent, and a reset sent before it would take it away.
-    setTimeout(() => destroyWhenAnswered(stream), 50).unref();
-  }
-}

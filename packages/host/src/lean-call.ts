@@ -10,18 +10,37 @@ import {
   type UnaryResponse,
 } from "@connectrpc/connect";
 import { callerLeft } from "./caller-left.ts";
+import { endUpload } from "./end-upload.ts";
 import { frameMessages } from "./envelope-reader.ts";
 import {
   type BatchStream,
   type FrameSink,
   isFrameStream,
+  only,
   readBatches,
   writeFrames,
 } from "./frame-stream.ts";
-import { type CallState, callStateKey } from "./lean-context.ts";
+import {
+  type CallState,
+  callStateKey,
+  createLeanRequest,
+  type EndCallback,
+} from "./lean-context.ts";
 import type { LeanProtocol, ResponseParts } from "./lean-protocols.ts";
-import { readMessageBatches, readSingleMessage, readWholeBody } from "./lean-request-body.ts";
-import type { LeanStream } from "./lean-stream.ts";
+import {
+  readMessageBatches,
+  SingleEnvelopeReader,
+  type SingleMessageReader,
+  WholeBodyReader,
+} from "./lean-request-body.ts";
+import {
+  awaitDrain,
+  type LeanStream,
+  ownStream,
+  type StreamOwner,
+  startReading,
+  stopReading,
+} from "./lean-stream.ts";
 
 /** A method as the lean path serves it. */
 export interface LeanMethod {
@@ -41,58 +60,61 @@ export interface LeanLimits {
 }
 
 /** One call on a stream of its own, from its headers to the end of its response. */
-export class LeanCall implements FrameSink, CallState {
+export class LeanCall implements FrameSink, CallState, ResponseParts, StreamOwner {
   onDrain: (() => void) | undefined;
+  onClose: (() => void) | undefined;
   messageCount = 0;
   receivedCount = 0;
   ownResponse: UnaryResponse | StreamResponse | undefined;
-  readonly protocolName: CallState["protocolName"];
+  readonly headers: IncomingHttpHeaders;
+  readonly values: ContextValues;
+  readonly target: LeanMethod;
   readonly #stream: LeanStream;
-  readonly #method: LeanMethod;
   readonly #protocol: LeanProtocol;
   readonly #limits: LeanLimits;
-  readonly #headers: IncomingHttpHeaders;
-  readonly #values: ContextValues;
   readonly #timeoutMs: number | undefined;
   readonly #startedAtMs = performance.now();
+  #single: SingleMessageReader | undefined;
   #controller: AbortController | undefined;
-  #requestHeader: Headers | undefined;
   #responseHeader: Headers | undefined;
   #responseTrailer: Headers | undefined;
+  #bodyTimer: NodeJS.Timeout | undefined;
   #timer: NodeJS.Timeout | undefined;
   #error: ConnectError | undefined;
   #ended = false;
-  #endCallbacks: ((error: ConnectError | undefined) => void)[] = [];
-  #onEnd: ((error: ConnectError) => void) | undefined;
+  #drainAwaited = false;
+  #endCallbacks: EndCallback[] | undefined;
+  #rejectPending: ((error: ConnectError) => void) | undefined;
 
   constructor(
     stream: LeanStream,
     headers: IncomingHttpHeaders,
-    method: LeanMethod,
+    target: LeanMethod,
     protocol: LeanProtocol,
     limits: LeanLimits,
     values: ContextValues,
   ) {
     this.#stream = stream;
-    this.#headers = headers;
-    this.#method = method;
+    this.headers = headers;
+    this.target = target;
     this.#protocol = protocol;
-    this.protocolName = protocol.name;
     this.#limits = limits;
-    this.#values = values.set(callStateKey, this);
+    this.values = values.set(callStateKey, this);
     const { timeoutMs, error } = protocol.timeout(headers, limits.maxTimeoutMs);
     this.#timeoutMs = timeoutMs;
-    // A write to a stream whose client has gone is an error that nobody needs to hear of.
-    stream.on("error", ignoreError);
-    stream.once("close", () => this.#onClose());
-    stream.on("drain", () => this.onDrain?.());
+    ownStream(stream, this);
     if (error) {
       this.fail(error);
+      return;
+    }
+    if (timeoutMs !== undefined) {
+      this.#timer = setTimeout(onTimeout, timeoutMs, this);
+    }
+    const { methodKind } = target.method;
+    if (methodKind === "unary" || methodKind === "server_streaming") {
+      this.#readSingle();
     } else {
-      if (timeoutMs !== undefined) {
-        this.#timer = setTimeout(() => this.#onTimeout(), timeoutMs);
-      }
-      this.#run().catch((reason: unknown) => this.fail(reason));
+      this.#serve(this.#messages());
     }
   }
 
@@ -107,6 +129,14 @@ export class LeanCall implements FrameSink, CallState {
       }
     }
     return this.#controller.signal;
+  }
+
+  get protocolName(): CallState["protocolName"] {
+    return this.#protocol.name;
+  }
+
+  get isStream(): boolean {
+    return this.target.method.methodKind !== "unary";
   }
 
   get responseHeader(): Headers {
@@ -132,44 +162,47 @@ export class LeanCall implements FrameSink, CallState {
   }
 
   write(frames: Uint8Array, messageCount: number): boolean {
-    if (this.#ended || this.#stream.destroyed) {
+    const stream = this.#stream;
+    if (this.#ended || stream.destroyed) {
       return false;
     }
-    if (!this.#stream.headersSent) {
-      this.#protocol.begin(this.#stream, this.#responseHeader, () => this.#parts());
+    if (!stream.headersSent) {
+      this.#protocol.begin(stream, this);
     }
     this.messageCount += messageCount;
-    return this.#stream.write(frames);
+    const hasRoom = stream.write(frames);
+    if (!hasRoom && !this.#drainAwaited) {
+      this.#drainAwaited = true;
+      awaitDrain(stream);
+    }
+    return hasRoom;
   }
 
-  async #run(): Promise<void> {
-    const { method, invoke } = this.#method;
-    if (method.methodKind === "unary") {
-      const message = await this.#readSingle();
-      const response = await invoke(this.#request(message));
-      if (response.stream) {
-        throw new ConnectError("a unary method has one response", Code.Internal);
+  /** Serves the call whose request has begun, or is there. */
+  async #serve(message: Message | AsyncIterable<Message>): Promise<void> {
+    try {
+      const response = await this.target.invoke(createLeanRequest(this, message));
+      this.#takeHeaders(response);
+      if (response.stream !== this.isStream) {
+        const what = this.isStream
+          ? "a streaming method has a stream of responses"
+          : "a unary method has one response";
+        throw new ConnectError(what, Code.Internal);
+      }
+      if (!response.stream) {
+        this.#respond(this.#encode(response.message));
+        return;
+      }
+      if (isFrameStream(response.message)) {
+        await this.#untilEnded(response.message[writeFrames](this));
+      } else {
+        await this.#writeMessages(response.message);
       }
       this.#takeHeaders(response);
-      this.#respond(this.#encode(response.message));
-      return;
+      this.#end();
+    } catch (error) {
+      this.fail(error);
     }
-    const message =
-      method.methodKind === "server_streaming"
-        ? single(await this.#readSingle())
-        : this.#messages();
-    const response = await invoke(this.#request(message));
-    this.#takeHeaders(response);
-    if (!response.stream) {
-      throw new ConnectError("a streaming method has a stream of responses", Code.Internal);
-    }
-    if (isFrameStream(response.message)) {
-      await this.#untilEnded(response.message[writeFrames](this));
-    } else {
-      await this.#writeMessages(response.message);
-    }
-    this.#takeHeaders(response);
-    this.#end();
   }
 
   async #writeMessages(messages: AsyncIterable<Message>): Promise<void> {
@@ -204,44 +237,15 @@ export class LeanCall implements FrameSink, CallState {
       if (this.#ended) {
         reject(this.#error ?? callerLeft());
       } else {
-        this.#onEnd = reject;
+        this.#rejectPending = reject;
       }
     });
-  }
-
-  /** Signal and headers are made when somebody looks at them. */
-  #request(message: Message): UnaryRequest;
-  #request(message: AsyncIterable<Message>): StreamRequest;
-  #request(message: Message | AsyncIterable<Message>): UnaryRequest | StreamRequest {
-    const call = this;
-    const { method, url } = this.#method;
-    return {
-      stream: method.methodKind !== "unary",
-      service: method.parent,
-      method,
-      requestMethod: "POST",
-      url,
-      get signal() {
-        return call.signal;
-      },
-      get header() {
-        call.#requestHeader ??= toWebHeaders(call.#headers);
-        return call.#requestHeader;
-      },
-      contextValues: this.#values,
-      message,
-    } as UnaryRequest | StreamRequest;
   }
 
   /** All messages of one chunk at a time. */
   #messages(): BatchStream<Message> {
     const batches = () =>
-      readMessageBatches(
-        this.#stream,
-        this.#limits.readMaxBytes,
-        (bytes) => this.#decode(bytes),
-        () => this.#ended,
-      );
+      readMessageBatches(this.#stream, this.#limits.readMaxBytes, this, () => this.#ended);
     return {
       async *[Symbol.asyncIterator]() {
         for await (const batch of batches()) {
@@ -252,26 +256,51 @@ export class LeanCall implements FrameSink, CallState {
     };
   }
 
-  async #readSingle(): Promise<Message> {
-    const { readMaxBytes } = this.#limits;
-    const decode = (bytes: Uint8Array) => this.#decode(bytes);
-    const message = this.#protocol.enveloped
-      ? readSingleMessage(this.#stream, readMaxBytes, this.#method.method, decode)
-      : readWholeBody(this.#stream, readMaxBytes, decode);
-    const { bodyTimeoutMs } = this.#limits;
-    const timer =
-      bodyTimeoutMs > 0 ? setTimeout(() => this.#onLateBody(), bodyTimeoutMs) : undefined;
+  #readSingle(): void {
+    const { readMaxBytes, bodyTimeoutMs } = this.#limits;
+    this.#single = this.#protocol.enveloped
+      ? new SingleEnvelopeReader(readMaxBytes, this.target.method.methodKind, this)
+      : new WholeBodyReader(readMaxBytes, this);
+    if (bodyTimeoutMs > 0) {
+      this.#bodyTimer = setTimeout(onLateBody, bodyTimeoutMs, this, bodyTimeoutMs);
+    }
+    startReading(this.#stream);
+  }
+
+  onChunk(chunk: Buffer): void {
     try {
-      return await this.#untilEnded(message);
-    } finally {
-      clearTimeout(timer);
+      this.#single?.push(chunk);
+    } catch (error) {
+      this.#stream.pause();
+      this.fail(error);
     }
   }
 
-  #decode(bytes: Uint8Array): Message {
+  onRequestEnd(): void {
+    clearTimeout(this.#bodyTimer);
+    const single = this.#single;
+    if (this.isStream) {
+      // A response may live long: what read its request need not.
+      this.#single = undefined;
+      this.#bodyTimer = undefined;
+      stopReading(this.#stream);
+    }
+    if (this.#ended || !single) {
+      return;
+    }
+    try {
+      const message = single.end();
+      this.#serve(this.isStream ? only(message) : message);
+    } catch (error) {
+      this.fail(error);
+    }
+  }
+
+  /** @throws ConnectError when the bytes are no message of the method. */
+  decode(bytes: Uint8Array): Message {
     this.receivedCount += 1;
     try {
-      return fromBinary(this.#method.method.input, bytes);
+      return fromBinary(this.target.method.input, bytes);
     } catch (error) {
       // As the stock path has it, and gRPC's list of codes.
       throw new ConnectError(`parse binary: ${(error as Error).message}`, Code.Internal);
@@ -279,7 +308,7 @@ export class LeanCall implements FrameSink, CallState {
   }
 
   #encode(message: Message): Uint8Array {
-    const { output } = this.#method.method;
+    const { output } = this.target.method;
     const bytes = toBinary(output, create(output, message));
     const { writeMaxBytes } = this.#limits;
     if (bytes.byteLength > writeMaxBytes) {
@@ -301,33 +330,38 @@ export class LeanCall implements FrameSink, CallState {
     }
   }
 
-  #parts(): ResponseParts {
-    return {
-      header: this.#responseHeader,
-      trailer: this.#responseTrailer,
-      error: this.#error,
-    };
+  get header(): Headers | undefined {
+    return this.#responseHeader;
+  }
+
+  get trailer(): Headers | undefined {
+    return this.#responseTrailer;
+  }
+
+  get error(): ConnectError | undefined {
+    return this.#error;
   }
 
   #respond(message: Uint8Array): void {
     this.messageCount += 1;
-    if (!this.#finish(undefined)) {
-      return;
+    if (this.#finish(undefined)) {
+      this.#protocol.respond(this.#stream, message, this);
     }
-    this.#protocol.respond(this.#stream, message, this.#parts());
   }
 
   #end(): void {
     if (this.#finish(undefined)) {
-      this.#protocol.end(this.#stream, this.#parts());
+      this.#protocol.end(this.#stream, this);
     }
   }
 
-  onEnd(callback: (error: ConnectError | undefined) => void): void {
+  onEnd(callback: EndCallback): void {
     if (this.#ended) {
-      callback(this.#error);
-    } else {
+      callback(this.#error, this);
+    } else if (this.#endCallbacks) {
       this.#endCallbacks.push(callback);
+    } else {
+      this.#endCallbacks = [callback];
     }
   }
 
@@ -337,7 +371,7 @@ export class LeanCall implements FrameSink, CallState {
         ? reason
         : new ConnectError("internal error", Code.Internal, undefined, undefined, reason);
     if (this.#finish(error)) {
-      this.#protocol.end(this.#stream, this.#parts());
+      this.#protocol.end(this.#stream, this);
     }
   }
 
@@ -349,49 +383,48 @@ export class LeanCall implements FrameSink, CallState {
     this.#ended = true;
     this.#error = error;
     clearTimeout(this.#timer);
-    this.#onEnd?.(error ?? callerLeft());
-    this.#onEnd = undefined;
+    clearTimeout(this.#bodyTimer);
+    // Nobody hears of it when what was awaited has settled.
+    this.#rejectPending?.(error ?? hasEnded);
+    this.#rejectPending = undefined;
     this.#controller?.abort(error);
-    const callbacks = this.#endCallbacks;
-    this.#endCallbacks = [];
-    for (const callback of callbacks) {
-      callback(error);
+    this.onClose?.();
+    for (const callback of this.#endCallbacks ?? []) {
+      callback(error, this);
     }
-    return !this.#stream.destroyed;
+    this.#endCallbacks = undefined;
+    if (this.#stream.destroyed) {
+      return false;
+    }
+    if (!this.#stream.readableEnded) {
+      this.#stream.once("finish", endUpload);
+    }
+    return true;
   }
 
-  #onTimeout(): void {
-    this.fail(new ConnectError("the operation timed out", Code.DeadlineExceeded));
+  onStreamDrain(): void {
+    this.#drainAwaited = false;
+    this.onDrain?.();
   }
 
-  #onLateBody(): void {
-    const { bodyTimeoutMs } = this.#limits;
-    const message = `the request took more than ${bodyTimeoutMs} ms`;
-    this.fail(new ConnectError(message, Code.DeadlineExceeded));
-  }
-
-  #onClose(): void {
-    this.#finish(callerLeft());
+  onStreamClose(): void {
+    if (!this.#ended) {
+      this.#finish(callerLeft());
+    }
     this.onDrain?.();
   }
 }
 
-async function* single(message: Message): AsyncGenerator<Message> {
-  yield message;
+function onTimeout(call: LeanCall): void {
+  call.fail(new ConnectError("the operation timed out", Code.DeadlineExceeded));
 }
 
-function toWebHeaders(headers: IncomingHttpHeaders): Headers {
-  const web = new Headers();
-  for (const name of Object.keys(headers)) {
-    const value = headers[name];
-    if (name.startsWith(":") || value === undefined) {
-      continue;
-    }
-    for (const one of Array.isArray(value) ? value : [value]) {
-      web.append(name, one);
-    }
-  }
-  return web;
+function onLateBody(call: LeanCall, bodyTimeoutMs: number): void {
+  const message = `the request took more than ${bodyTimeoutMs} ms`;
+  call.fail(new ConnectError(message, Code.DeadlineExceeded));
 }
+
+/** Rejects what nobody awaits any more. */
+const hasEnded = new ConnectError("the call has ended", Code.Canceled);
 
 function ignoreError(): void {}

@@ -1,4 +1,5 @@
-import type { Message } from "@bufbuild/protobuf";
+import type { IncomingHttpHeaders } from "node:http2";
+import type { DescMethod, Message } from "@bufbuild/protobuf";
 import {
   type ConnectError,
   type ContextKey,
@@ -21,13 +22,18 @@ export interface CallState {
   ownResponse: UnaryResponse | StreamResponse | undefined;
   /** Ends the call with this error, whatever its handler does. */
   fail(error: ConnectError): void;
-  /** Calls back when the call has ended, with its error if any; at once if it has. */
-  onEnd(callback: (error: ConnectError | undefined) => void): void;
+  /** Calls back when the call has ended; at once if it has. */
+  onEnd(callback: EndCallback): void;
+  /** Whether it is of a method with a stream on either side. */
+  readonly isStream: boolean;
   /** Messages that the handler read. */
   readonly receivedCount: number;
   /** Messages that were handed to the transport. */
   readonly messageCount: number;
 }
+
+/** Called with the error that the caller is told, if any. */
+export type EndCallback = (error: ConnectError | undefined, call: CallState) => void;
 
 /** Leads from the request that interceptors pass on to the call that it belongs to. */
 export const callStateKey: ContextKey<CallState | undefined> = createContextKey<
@@ -94,14 +100,79 @@ export class LeanHandlerContext implements HandlerContext {
     return this.#state.responseTrailer;
   }
 
-  /** Bound: handlers take contexts apart. */
-  readonly timeoutMs = (): number | undefined => this.#state.timeoutMs();
+  /** Of its own: handlers take contexts apart. */
+  get timeoutMs(): () => number | undefined {
+    const state = this.#state;
+    return () => state.timeoutMs();
+  }
 }
+
+/** What a request is made of. */
+interface RequestParts {
+  readonly target: { readonly method: DescMethod; readonly url: string };
+  readonly headers: IncomingHttpHeaders;
+  readonly values: ContextValues;
+  readonly signal: AbortSignal;
+}
+
+/** The request that interceptors are given. Signal and headers are made when somebody looks at them. */
+export function createLeanRequest(
+  call: RequestParts,
+  message: Message | AsyncIterable<Message>,
+): UnaryRequest | StreamRequest {
+  const { method, url } = call.target;
+  let header: Headers | undefined;
+  return {
+    stream: method.methodKind !== "unary",
+    service: method.parent,
+    method,
+    requestMethod: "POST",
+    url,
+    get signal() {
+      return call.signal;
+    },
+    get header() {
+      header ??= toWebHeaders(call.headers);
+      return header;
+    },
+    contextValues: call.values,
+    message,
+  } as UnaryRequest | StreamRequest;
+}
+
+function toWebHeaders(headers: IncomingHttpHeaders): Headers {
+  const web = new Headers();
+  for (const name of Object.keys(headers)) {
+    const value = headers[name];
+    if (name.startsWith(":") || value === undefined) {
+      continue;
+    }
+    for (const one of Array.isArray(value) ? value : [value]) {
+      web.append(name, one);
+    }
+  }
+  return web;
+}
+
+// The headers of a response are of its own, and enumerable, so that they are in a copy too.
 
 /** The response of a unary handler. */
 export function unaryResponse(request: UnaryRequest, message: Message): UnaryResponse {
-  const { service, method } = request;
-  return respond(request, { service, method, stream: false, message });
+  const state = stateOf(request);
+  const response: UnaryResponse = {
+    stream: false,
+    service: request.service,
+    method: request.method as UnaryResponse["method"],
+    message,
+    get header() {
+      return state.responseHeader;
+    },
+    get trailer() {
+      return state.responseTrailer;
+    },
+  };
+  state.ownResponse = response;
+  return response;
 }
 
 /** The response of a streaming handler. */
@@ -109,22 +180,19 @@ export function streamResponse(
   request: StreamRequest,
   message: AsyncIterable<Message>,
 ): StreamResponse {
-  const { service, method } = request;
-  return respond(request, { service, method, stream: true, message });
-}
-
-type WithoutHeaders<T> = Omit<T, "header" | "trailer">;
-
-function respond<T extends UnaryResponse | StreamResponse>(
-  request: UnaryRequest | StreamRequest,
-  parts: WithoutHeaders<T>,
-): T {
   const state = stateOf(request);
-  // Of its own, and enumerable, so that they are there in a copy.
-  const response = Object.defineProperties(parts as T, {
-    header: { enumerable: true, get: () => state.responseHeader },
-    trailer: { enumerable: true, get: () => state.responseTrailer },
-  });
+  const response: StreamResponse = {
+    stream: true,
+    service: request.service,
+    method: request.method as StreamResponse["method"],
+    message,
+    get header() {
+      return state.responseHeader;
+    },
+    get trailer() {
+      return state.responseTrailer;
+    },
+  };
   state.ownResponse = response;
   return response;
 }

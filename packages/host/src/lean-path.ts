@@ -13,7 +13,7 @@ import {
   type HandlerContext,
   type Interceptor,
 } from "@connectrpc/connect";
-import { isFrameStream } from "./frame-stream.ts";
+import { isFrameStream, only } from "./frame-stream.ts";
 import { LeanCall, type LeanMethod } from "./lean-call.ts";
 import { LeanHandlerContext, streamResponse, unaryResponse } from "./lean-context.ts";
 import { leanProtocols } from "./lean-protocols.ts";
@@ -189,10 +189,6 @@ function createInvoke(method: DescMethod, implementation: Implementation): LeanM
       }
     }
   };
-}
-
-async function* only(message: Message): AsyncGenerator<Message> {
-  yield message;
 }
 
 async function first(messages: AsyncIterable<Message>): Promise<Message | undefined> {

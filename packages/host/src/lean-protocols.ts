@@ -39,8 +39,8 @@ export interface LeanProtocol {
     headers: IncomingHttpHeaders,
     maxTimeoutMs: number,
   ): { timeoutMs?: number; error?: ConnectError | undefined };
-  /** Sends the response's headers, with messages to follow. The parts are asked for at its end. */
-  begin(stream: LeanStream, header: Headers | undefined, parts: () => ResponseParts): void;
+  /** Sends the response's headers, with messages to follow. The trailers are read at its end. */
+  begin(stream: LeanStream, parts: ResponseParts): void;
   /** Ends the response, whose headers have been sent or, if not, are sent now. */
   end(stream: LeanStream, parts: ResponseParts): void;
   /** Sends the whole response of a call with one message. */
@@ -55,15 +55,15 @@ const grpc: Omit<LeanProtocol, "name" | "contentType" | "begin" | "end" | "respo
     parseGrpcTimeout((headers["grpc-timeout"] as string | undefined) ?? null, maxTimeoutMs),
 };
 
+const withTrailers = { waitForTrailers: true };
 const okTrailers: OutgoingHttpHeaders = { "grpc-status": "0" };
 
 /** https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md */
 function createGrpc(contentType: string): LeanProtocol {
-  const begin: LeanProtocol["begin"] = (stream, header, parts) => {
-    stream.once("wantTrailers", () => stream.sendTrailers(grpcTrailers(parts())));
-    stream.respond(responseHeaders(200, "application/grpc+proto", header), {
-      waitForTrailers: true,
-    });
+  const begin: LeanProtocol["begin"] = (stream, parts) => {
+    stream.on("wantTrailers", () => stream.sendTrailers(grpcTrailers(parts)));
+    const headers = responseHeaders(200, "application/grpc+proto", parts.header);
+    stream.respond(headers, withTrailers);
   };
   return {
     ...grpc,
@@ -79,12 +79,12 @@ function createGrpc(contentType: string): LeanProtocol {
         return;
       }
       if (!stream.headersSent) {
-        begin(stream, parts.header, () => parts);
+        begin(stream, parts);
       }
       stream.end();
     },
     respond(stream, message, parts) {
-      begin(stream, parts.header, () => parts);
+      begin(stream, parts);
       stream.end(frameMessages([message]));
     },
   };
@@ -99,7 +99,7 @@ function grpcTrailers({ trailer, error }: ResponseParts): OutgoingHttpHeaders {
 
 /** https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-WEB.md */
 function createGrpcWeb(contentType: string): LeanProtocol {
-  const begin: LeanProtocol["begin"] = (stream, header) =>
+  const begin: LeanProtocol["begin"] = (stream, { header }) =>
     stream.respond(responseHeaders(200, "application/grpc-web+proto", header));
   const okEnd = frameMessages([Buffer.from("grpc-status: 0\r\n")], trailerFlag);
   const endOf = ({ trailer, error }: ResponseParts) =>
@@ -116,12 +116,12 @@ function createGrpcWeb(contentType: string): LeanProtocol {
     begin,
     end(stream, parts) {
       if (!stream.headersSent) {
-        begin(stream, parts.header, () => parts);
+        begin(stream, parts);
       }
       stream.end(endOf(parts));
     },
     respond(stream, message, parts) {
-      begin(stream, parts.header, () => parts);
+      begin(stream, parts);
       stream.end(Buffer.concat([frameMessages([message]), endOf(parts)]));
     },
   };
@@ -133,7 +133,7 @@ const connectTimeout: LeanProtocol["timeout"] = (headers, maxTimeoutMs) =>
 /** https://connectrpc.com/docs/protocol#streaming-rpcs */
 function createConnectStreaming(): LeanProtocol {
   const contentType = "application/connect+proto";
-  const begin: LeanProtocol["begin"] = (stream, header) =>
+  const begin: LeanProtocol["begin"] = (stream, { header }) =>
     stream.respond(responseHeaders(200, contentType, header));
   const okEnd = frameMessages([Buffer.from("{}")], endStreamFlag);
   const endOf = ({ trailer, error }: ResponseParts) =>
@@ -157,12 +157,12 @@ function createConnectStreaming(): LeanProtocol {
     begin,
     end(stream, parts) {
       if (!stream.headersSent) {
-        begin(stream, parts.header, () => parts);
+        begin(stream, parts);
       }
       stream.end(endOf(parts));
     },
     respond(stream, message, parts) {
-      begin(stream, parts.header, () => parts);
+      begin(stream, parts);
       stream.end(Buffer.concat([frameMessages([message]), endOf(parts)]));
     },
   };

@@ -1,86 +1,119 @@
-import type { DescMethod } from "@bufbuild/protobuf";
+import type { DescMethod, Message } from "@bufbuild/protobuf";
 import { Code, ConnectError } from "@connectrpc/connect";
 import { callerLeft } from "./caller-left.ts";
-import { createEnvelopeReader } from "./envelope-reader.ts";
+import {
+  createEnvelopeReader,
+  type EnvelopeReader,
+  envelopeHeaderBytes,
+} from "./envelope-reader.ts";
 import type { LeanStream } from "./lean-stream.ts";
 
-/**
- * Reads an enveloped body that has one message. Rejects with a ConnectError when it has
- * none, or more; does not settle when the body never ends.
- */
-export function readSingleMessage<T>(
-  stream: LeanStream,
-  maxBytes: number,
-  { methodKind }: DescMethod,
-  decode: (message: Uint8Array) => T,
-): Promise<T> {
-  const envelopes = createEnvelopeReader(maxBytes);
-  const messages: T[] = [];
-  const misused = (what: string) =>
-    new ConnectError(
-      `protocol error: ${what} input message for ${methodKind.replace("_", "-")} method`,
-      Code.Unimplemented,
-    );
-  return new Promise((resolve, reject) => {
-    const onData = (chunk: Buffer) => {
-      try {
-        messages.push(...envelopes.read(chunk).map(decode));
-        if (messages.length > 1) {
-          throw misused("received extra");
-        }
-      } catch (error) {
-        stream.pause();
-        reject(error);
-      }
-    };
-    stream.on("data", onData);
-    stream.once("end", () => {
-      // A response may live long: what read its request need not.
-      stream.off("data", onData);
-      try {
-        envelopes.end();
-        if (messages.length === 0) {
-          throw misused("missing");
-        }
-        resolve(messages[0] as T);
-      } catch (error) {
-        reject(error);
-      }
-    });
-  });
+/** Turns the bytes of a message into what a method takes; throws a ConnectError when it can not. */
+export interface MessageDecoder {
+  decode(message: Uint8Array): Message;
 }
 
-/** Reads a body that is one message. Does not settle when it never ends. */
-export function readWholeBody<T>(
-  stream: LeanStream,
-  maxBytes: number,
-  decode: (message: Uint8Array) => T,
-): Promise<T> {
-  const chunks: Buffer[] = [];
-  let bytes = 0;
-  return new Promise((resolve, reject) => {
-    stream.on("data", (chunk: Buffer) => {
-      chunks.push(chunk);
-      bytes += chunk.length;
-      if (bytes > maxBytes) {
-        stream.pause();
-        reject(
-          new ConnectError(
-            `message size is larger than configured readMaxBytes ${maxBytes}`,
-            Code.ResourceExhausted,
-          ),
-        );
-      }
-    });
-    stream.once("end", () => {
-      const [only] = chunks;
-      try {
-        resolve(decode(only && chunks.length === 1 ? only : Buffer.concat(chunks, bytes)));
-      } catch (error) {
-        reject(error);
-      }
-    });
-  });
+/** Takes a body that is to be one message, as it arrives. */
+export interface SingleMessageReader {
+  /** @throws ConnectError when it is not, or is too large, or cannot be decoded. */
+  push(chunk: Buffer): void;
+  /**
+   * The message, when all of the body has arrived.
+   *
+   * @throws ConnectError when there is none, or it cannot be decoded.
+   */
+  end(): Message;
+}
+
+/** Reads a body that has one message in an envelope. */
+export class SingleEnvelopeReader implements SingleMessageReader {
+  readonly #maxBytes: number;
+  readonly #methodKind: DescMethod["methodKind"];
+  readonly #decoder: MessageDecoder;
+  #envelopes: EnvelopeReader | undefined;
+  #message: Message | undefined;
+
+  constructor(maxBytes: number, methodKind: DescMethod["methodKind"], decoder: MessageDecoder) {
+    this.#maxBytes = maxBytes;
+    this.#methodKind = methodKind;
+    this.#decoder = decoder;
+  }
+
+  push(chunk: Buffer): void {
+    if (!this.#envelopes && isWholeEnvelope(chunk, this.#maxBytes)) {
+      // As nearly all are: it needs no reader.
+      this.#take(chunk.subarray(envelopeHeaderBytes));
+      return;
+    }
+    this.#envelopes ??= createEnvelopeReader(this.#maxBytes);
+    for (const message of this.#envelopes.read(chunk)) {
+      this.#take(message);
+    }
+  }
+
+  end(): Message {
+    this.#envelopes?.end();
+    if (!this.#message) {
+      throw this.#misused("missing");
+    }
+    return this.#message;
+  }
+
+  #take(bytes: Uint8Array): void {
+    const message = this.#decoder.decode(bytes);
+    if (this.#message) {
+      throw this.#misused("received extra");
+    }
+    this.#message = message;
+  }
+
+  #misused(what: string): ConnectError {
+    const kind = this.#methodKind.replace("_", "-");
+    return new ConnectError(
+      `protocol error: ${what} input message for ${kind} method`,
+      Code.Unimplemented,
+    );
+  }
+}
+
+function isWholeEnvelope(chunk: Buffer, maxBytes: number): boolean {
+  const messageBytes = chunk.length - envelopeHeaderBytes;
+  return (
+    messageBytes >= 0 &&
+    messageBytes <= maxBytes &&
+    chunk[0] === 0 &&
+    chunk.readUInt32BE(1) === messageBytes
+  );
+}
+
+/** Reads a body that is the one message itself. */
+export class WholeBodyReader implements SingleMessageReader {
+  readonly #maxBytes: number;
+  readonly #decoder: MessageDecoder;
+  readonly #chunks: Buffer[] = [];
+  #bytes = 0;
+
+  constructor(maxBytes: number, decoder: MessageDecoder) {
+    this.#maxBytes = maxBytes;
+    this.#decoder = decoder;
+  }
+
+  push(chunk: Buffer): void {
+    this.#chunks.push(chunk);
+    this.#bytes += chunk.length;
+    if (this.#bytes > this.#maxBytes) {
+      throw new ConnectError(
+        `message size is larger than configured readMaxBytes ${this.#maxBytes}`,
+        Code.ResourceExhausted,
+      );
+    }
+  }
+
+  end(): Message {
+    const [only] = this.#chunks;
+    const isWhole = only && this.#chunks.length === 1;
+    return this.#decoder.decode(isWhole ? only : Buffer.concat(this.#chunks, this.#bytes));
+  }
 }
 
 /**
@@ -89,12 +122,12 @@ export function readWholeBody<T>(
  *
  * @throws ConnectError when the body breaks a rule, or breaks off.
  */
-export async function* readMessageBatches<T>(
+export async function* readMessageBatches(
   stream: LeanStream,
   maxBytes: number,
-  decode: (message: Uint8Array) => T,
+  decoder: MessageDecoder,
   isEnded: () => boolean,
-): AsyncGenerator<readonly T[]> {
+): AsyncGenerator<readonly Message[]> {
   const envelopes = createEnvelopeReader(maxBytes);
   const chunks: Buffer[] = [];
   let finished = false;
@@ -114,7 +147,7 @@ export async function* readMessageBatches<T>(
     if (chunk) {
       const messages = envelopes.read(chunk);
       if (messages.length > 0) {
-        yield messages.map(decode);
+        yield messages.map((message) => decoder.decode(message));
       }
     } else if (finished) {
       envelopes.end();

@@ -6,4 +6,63 @@ import type { Duplex } from "node:stream";
  * one; another transport may bring a stream of its own that does the same.
  */
 export type LeanStream = Duplex &
-  Pick<ServerHttp2Stream, "headersSent" | "respond" | "sendTrailers">;
+  Pick<ServerHttp2Stream, "headersSent" | "respond" | "sendTrailers"> &
+  Partial<Pick<ServerHttp2Stream, "state">>;
+
+/** What a stream tells the call that it carries. */
+export interface StreamOwner {
+  onChunk(chunk: Buffer): void;
+  onRequestEnd(): void;
+  onStreamDrain(): void;
+  onStreamClose(): void;
+}
+
+// The listeners are the same for all streams: a call costs no closures for them.
+
+const ownerKey = Symbol("the owner of a stream");
+
+interface OwnedStream extends LeanStream {
+  [ownerKey]: StreamOwner;
+}
+
+/** Makes a stream tell its owner when it closes. Its errors are followed by that. */
+export function ownStream(stream: LeanStream, owner: StreamOwner): void {
+  (stream as OwnedStream)[ownerKey] = owner;
+  // A write to a stream whose client has gone is an error that nobody needs to hear of.
+  stream.on("error", ignoreError);
+  stream.on("close", onClose);
+}
+
+/** Hands what arrives of the request to the owner, until {@link stopReading}. */
+export function startReading(stream: LeanStream): void {
+  stream.on("data", onData);
+  stream.on("end", onEnd);
+}
+
+export function stopReading(stream: LeanStream): void {
+  stream.off("data", onData);
+  stream.off("end", onEnd);
+}
+
+/** Tells the owner once when the stream can take more. */
+export function awaitDrain(stream: LeanStream): void {
+  stream.once("drain", onDrain);
+}
+
+function ignoreError(): void {}
+
+function onClose(this: LeanStream): void {
+  (this as OwnedStream)[ownerKey].onStreamClose();
+}
+
+function onData(this: LeanStream, chunk: Buffer): void {
+  (this as OwnedStream)[ownerKey].onChunk(chunk);
+}
+
+function onEnd(this: LeanStream): void {
+  (this as OwnedStream)[ownerKey].onRequestEnd();
+}
+
+function onDrain(this: LeanStream): void {
+  (this as OwnedStream)[ownerKey].onStreamDrain();
+}

@@ -68,17 +68,37 @@ export function createStreamContext(logger: HostLogger): (stream: Http2Stream) =
   let count = 0;
   return ({ session }) => {
     count += 1;
-    const id = `call-${count.toString(36)}`;
-    return createContextValues().set(requestContextKey, {
-      id,
-      get log() {
-        // A child costs more than the line that it does not log.
-        return logger.isLevelEnabled?.("info") === false ? logger : logger.child({ reqId: id });
-      },
-      peer: sessionPeer(session),
-      httpVersion: "2.0",
-    });
+    const request = new StreamRequestContext(logger, count, sessionPeer(session));
+    return createContextValues().set(requestContextKey, request);
   };
+}
+
+/** What nobody asks for is not made: there is one for each open stream. */
+class StreamRequestContext implements RequestContext {
+  readonly #logger: HostLogger;
+  readonly #count: number;
+  readonly peer: string;
+
+  constructor(logger: HostLogger, count: number, peer: string) {
+    this.#logger = logger;
+    this.#count = count;
+    this.peer = peer;
+  }
+
+  get id(): string {
+    return `call-${this.#count.toString(36)}`;
+  }
+
+  get httpVersion(): string {
+    return "2.0";
+  }
+
+  get log(): CallLogger {
+    // A child costs more than the line that it does not log.
+    return this.#logger.isLevelEnabled?.("info") === false
+      ? this.#logger
+      : this.#logger.child({ reqId: this.id });
+  }
 }
 
 const peers = new WeakMap<Http2Session, string>();

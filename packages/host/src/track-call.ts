@@ -4,7 +4,6 @@ import type {
   StreamResponse,
   UnaryRequest,
 } from "@connectrpc/connect";
-import type { CallState } from "./lean-context.ts";
 
 /** A call in flight. */
 export interface Call {
@@ -13,20 +12,13 @@ export interface Call {
    * Ends the call with this error whatever its handler does: what its client waits
    * for fails, and the signal of a streaming handler aborts.
    */
-  end(error: ConnectError): void;
+  fail(error: ConnectError): void;
 }
 
 /** Where calls are counted: the functions of this module add to it and delete from it. */
 export interface CallSet {
   add(call: Call): void;
   delete(call: Call): void;
-}
-
-/** Tracks a call on the lean path, which ends by itself when it is told to. */
-export function trackState(state: CallState, isStream: boolean, calls: CallSet): void {
-  const call: Call = { isStream, end: (error) => state.fail(error) };
-  calls.add(call);
-  state.onEnd(() => calls.delete(call));
 }
 
 /** Runs a unary call on the stock path, which is in flight until its handler is done. */
@@ -36,7 +28,7 @@ export function trackUnary<Response>(
   calls: CallSet,
 ): Promise<Response> {
   return new Promise((resolve, reject) => {
-    const call: Call = { isStream: false, end: reject };
+    const call: Call = { isStream: false, fail: reject };
     calls.add(call);
     next(request)
       .then(resolve, reject)
@@ -60,7 +52,7 @@ export async function trackStream<Response>(
 
   const call: Call = {
     isStream: true,
-    end(error) {
+    fail(error) {
       endedWith ??= error;
       // Before the abort, so that the client gets this error, not the handler's.
       rejectPending?.(error);
