@@ -6,7 +6,7 @@ import {
   moveCursor,
 } from "node:readline";
 import { stripVTControlCharacters } from "node:util";
-import { readLines } from "./ndjson.ts";
+import { readLines } from "@parley/client";
 import { createQueue } from "./queue.ts";
 
 /** Where a chat's lines come from and go to: a terminal with a prompt, or two streams. */

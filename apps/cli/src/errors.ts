@@ -1,4 +1,5 @@
 import { Code, ConnectError } from "@connectrpc/connect";
+import { UploadLineError } from "@parley/client";
 import { PositionOutOfRangeSchema } from "@parley/proto/chat/v1";
 import { BadRequestSchema } from "@parley/proto/google/rpc/error_details";
 import { ExitCode, exitCodeOfSignal } from "./exit-code.ts";
@@ -32,7 +33,7 @@ export function reportFailure(error: unknown, serverUrl: string): FailureReport 
   if (interruption) {
     return { line: "interrupted", exitCode: exitCodeOfSignal(interruption.signal) };
   }
-  if (error instanceof UsageError) {
+  if (error instanceof UsageError || error instanceof UploadLineError) {
     return { line: error.message, exitCode: ExitCode.Usage };
   }
   const connectError = findInChain(error, (link) => link instanceof ConnectError);

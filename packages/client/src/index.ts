@@ -15,6 +15,7 @@ export {
 } from "./chat-client.ts";
 export type { BackoffOptions, ChatClientOptions } from "./chat-client-options.ts";
 export { PositionOutOfRangeError, UploadError } from "./errors.ts";
+export { type NumberedLine, type ReadLinesOptions, readLines } from "./numbered-lines.ts";
 export type { HistoryRequest, ListMessagesRequest, ListRoomsRequest } from "./pages.ts";
 export { oldestKept, type Position } from "./position.ts";
 export type { OutgoingMessage, SendResult } from "./send.ts";
@@ -32,3 +33,5 @@ export type {
   SubscriptionState,
 } from "./subscription.ts";
 export type { UploadMessage, UploadOptions, UploadResult } from "./upload.ts";
+export { parseUploadLine, type UploadDefaults } from "./upload-line.ts";
+export { UploadLineError } from "./upload-line-error.ts";

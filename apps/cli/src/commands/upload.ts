@@ -1,12 +1,11 @@
 import { open } from "node:fs/promises";
 import { create } from "@bufbuild/protobuf";
+import { parseUploadLine, readLines, type UploadMessage } from "@parley/client";
 import { UploadResponseSchema } from "@parley/proto/chat/v1";
 import { type Command, Option } from "commander";
 import type { CommandContext, RunCommand } from "../context.ts";
 import { UsageError } from "../errors.ts";
-import { readLines } from "../ndjson.ts";
 import { countOf } from "../text.ts";
-import { parseUploadLine, type UploadLine } from "../upload-line.ts";
 import { createUploadProgress } from "../upload-progress.ts";
 
 interface UploadOptions {
@@ -53,7 +52,7 @@ async function upload(
   let badLine: unknown;
   let readCount = 0;
   // It ends at a bad line instead of throwing, so that what was sent before is acknowledged.
-  async function* messages(): AsyncGenerator<UploadLine> {
+  async function* messages(): AsyncGenerator<UploadMessage> {
     try {
       for await (const line of readLines(progress.watch(source.bytes))) {
         const message = parseUploadLine(line, defaults);

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { parseUploadLine } from "./upload-line.ts";
+import { parseUploadLine } from "./index.ts";
 
 const defaults = { room: "lobby", user: "me" };
 
@@ -40,11 +40,12 @@ test("tells the line and what is wrong with it", () => {
     ['{"content":7}', /"content" is not a string/],
     ['{"contnet":"x"}', /unknown field "contnet"/],
     ['{"content":"x","type":"JOIN"}', /"type" is not "CHAT"/],
+    [`{"content":"x","user":"${"u".repeat(129)}"}`, /"user" has more than 128 characters/],
     ['{"content":"x","timestamp":"yesterday"}', /"timestamp" is not an RFC 3339 time/],
     ['{"content":"x","timestamp":"2020-13-01T00:00:00Z"}', /"timestamp" is not an RFC 3339 time/],
   ];
   for (const [text, message] of problems) {
-    assert.throws(() => parse(text), { name: "UsageError", message }, text);
+    assert.throws(() => parse(text), { name: "UploadLineError", message }, text);
   }
-  assert.throws(() => parse('{"content":"x"}', ""), /no "room", and no --room given/);
+  assert.throws(() => parse('{"content":"x"}', ""), /no "room", and none is set for all lines/);
 });

@@ -1,15 +1,8 @@
-import { UsageError } from "./errors.ts";
-import { checkContent } from "./limits.ts";
-import type { NumberedLine } from "./ndjson.ts";
-
-/** A message as `upload` reads it from a line. */
-export interface UploadLine {
-  readonly room: string;
-  readonly user: string;
-  readonly content: string;
-  readonly idempotencyKey?: string;
-  readonly timestamp?: Date;
-}
+import { ConnectError } from "@connectrpc/connect";
+import { checkContentSize } from "./content-size.ts";
+import type { NumberedLine } from "./numbered-lines.ts";
+import type { UploadMessage } from "./upload.ts";
+import { UploadLineError } from "./upload-line-error.ts";
 
 /** What stands in for a line's missing fields. */
 export interface UploadDefaults {
@@ -17,20 +10,23 @@ export interface UploadDefaults {
   readonly user: string;
 }
 
+/** How many characters a room, a user and an idempotency key have at most. */
+const maxNameCharacters = 128;
+
 const takenFields = ["room", "user", "content", "idempotencyKey", "timestamp"];
 
-// What `history --json` and `subscribe --json` print besides: the server decides these anew.
+// What a message printed as JSON has besides: the server decides these anew.
 const ignoredFields = ["id", "sequence", "epoch", "type"];
 
 /**
  * Reads one line of an upload: a JSON object with `content`, and `room`, `user`,
  * `idempotencyKey` and `timestamp` where they are known.
  *
- * @throws UsageError that names the line and the field.
+ * @throws UploadLineError that names the line and the field.
  */
-export function parseUploadLine(line: NumberedLine, defaults: UploadDefaults): UploadLine {
+export function parseUploadLine(line: NumberedLine, defaults: UploadDefaults): UploadMessage {
   const refuse = (problem: string): never => {
-    throw new UsageError(`line ${line.number}: ${problem}`);
+    throw new UploadLineError(line.number, problem);
   };
   const fields = parseObject(line.text) ?? refuse("not a JSON object");
   const unknown = Object.keys(fields).find(
@@ -49,11 +45,18 @@ export function parseUploadLine(line: NumberedLine, defaults: UploadDefaults): U
     }
     return typeof value === "string" ? value : refuse(`"${name}" is not a string`);
   };
-  const idempotencyKey = textOf("idempotencyKey");
+  const nameOf = (name: string): string | undefined => {
+    const value = textOf(name);
+    // As many characters as there are UTF-16 units, or fewer.
+    return value && value.length > maxNameCharacters && Array.from(value).length > maxNameCharacters
+      ? refuse(`"${name}" has more than ${maxNameCharacters} characters`)
+      : value;
+  };
+  const idempotencyKey = nameOf("idempotencyKey");
   const timestamp = textOf("timestamp");
   return {
-    room: textOf("room") || defaults.room || refuse('no "room", and no --room given'),
-    user: textOf("user") || defaults.user,
+    room: nameOf("room") || defaults.room || refuse('no "room", and none is set for all lines'),
+    user: nameOf("user") || defaults.user,
     content: checkLine(textOf("content") || refuse('no "content"'), refuse),
     ...(idempotencyKey && { idempotencyKey }),
     ...(timestamp && {
@@ -64,9 +67,10 @@ export function parseUploadLine(line: NumberedLine, defaults: UploadDefaults): U
 
 function checkLine(content: string, refuse: (problem: string) => never): string {
   try {
-    return checkContent(content);
+    checkContentSize(content);
+    return content;
   } catch (error) {
-    return refuse((error as Error).message);
+    return refuse(ConnectError.from(error).rawMessage);
   }
 }
 
