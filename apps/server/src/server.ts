@@ -17,6 +17,7 @@ import { reflectionRoutes } from "@parley/host/reflection";
 import { createStreamContext, requestContext } from "@parley/host/request-context";
 import { rewriteServiceAliases } from "@parley/host/service-aliases";
 import { unimplementedHandler } from "@parley/host/unimplemented";
+import { createUpgradeContext, createWebSocketTunnel } from "@parley/host/websocket-tunnel";
 import { ChatService } from "@parley/proto/chat/v1";
 import { file_google_rpc_error_details } from "@parley/proto/google/rpc/error_details";
 import {
@@ -132,11 +133,24 @@ export function buildServer(options: ServerOptions): Server {
           aliases,
           contextValues: createStreamContext(app.log),
         });
-  app.register(fastifyConnectPlugin, {
-    ...connectOptions,
+  const compression = {
     acceptCompression: limitDecompression([compressionGzip, compressionBrotli]),
     // Compressing a message for each of its readers would cost more than all else.
     compressMinBytes: maxMessageBytes,
+  };
+  const tunnel = createWebSocketTunnel({
+    ...connectOptions,
+    ...compression,
+    listener,
+    leanPath,
+    aliases,
+    isAllowed: cors.isAllowed,
+    contextValues: createUpgradeContext(app.log),
+  });
+  app.server.on("upgrade", tunnel.handleUpgrade);
+  app.register(fastifyConnectPlugin, {
+    ...connectOptions,
+    ...compression,
     contextValues: requestContext,
     routes(router) {
       connectOptions.routes(router);

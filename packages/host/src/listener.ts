@@ -109,6 +109,12 @@ export interface Listener {
   /** Open HTTP/2 sessions. */
   readonly sessionCount: number;
   /**
+   * Aborts when the listener begins to close: what has taken over connections, as
+   * WebSockets do, ends them then. Those that stay open are waited for, and destroyed in
+   * the end, like calls.
+   */
+  readonly closing: AbortSignal;
+  /**
    * Stops accepting, sends GOAWAY on HTTP/2 sessions, closes idle HTTP/1
    * connections, and resolves when the calls in flight have ended and all
    * connections are gone. What is left after `timeoutMs` is destroyed. Never
@@ -139,6 +145,7 @@ export function createListener(options: ListenerOptions = {}): Listener {
   let server: NetServer | undefined;
   let http1: Http1Server | undefined;
   let http2: Http2Server | undefined;
+  const closing = new AbortController();
   let closed: Promise<void> | undefined;
 
   function serverFactory(fastifyHandler: RequestHandler): NodeHttp2Server {
@@ -209,6 +216,7 @@ export function createListener(options: ListenerOptions = {}): Listener {
   }
 
   async function closeGracefully() {
+    closing.abort();
     if (server === undefined) {
       return;
     }
@@ -229,6 +237,7 @@ export function createListener(options: ListenerOptions = {}): Listener {
   return {
     serverFactory,
     close,
+    closing: closing.signal,
     get connectionCount() {
       return sockets.size;
     },
