@@ -16,9 +16,11 @@ import {
   createGrpcTransport,
   createGrpcWebTransport,
 } from "@connectrpc/connect-node";
+import { createWebSocketTransport } from "@parley/browser";
 import { ChatService } from "@parley/proto/chat/v1";
 import { createCertificate } from "@parley/testing/certificate";
 import { needsTools } from "@parley/testing/tools";
+import { WebSocket } from "ws";
 import { chatScenarios } from "./testing/chat-scenarios.ts";
 import { suiteServer } from "./testing/suite-server.ts";
 
@@ -26,6 +28,7 @@ const transportFactories = {
   gRPC: createGrpcTransport,
   "gRPC-Web": createGrpcWebTransport,
   Connect: createConnectTransport,
+  "Connect over WebSockets": createTunnelTransport,
 };
 const protocols = Object.keys(transportFactories) as (keyof typeof transportFactories)[];
 const codecs = ["proto", "JSON"] as const;
@@ -40,23 +43,40 @@ interface Way {
   readonly encoding: (typeof encodings)[number];
 }
 
-const ways: Way[] = protocols.flatMap((protocol) =>
-  httpVersions
-    // gRPC has its status in trailers, which HTTP/1.1 clients do not read.
-    .filter((httpVersion) => protocol !== "gRPC" || httpVersion === "2")
-    .flatMap((httpVersion) =>
+const ways: Way[] = protocols
+  .flatMap((protocol) =>
+    httpVersions.flatMap((httpVersion) =>
       codecs.flatMap((codec) =>
         encodings.map((encoding) => ({ protocol, httpVersion, codec, encoding })),
       ),
     ),
-);
+  )
+  .filter(isPossible);
+
+function isPossible({ protocol, httpVersion, encoding }: Way): boolean {
+  switch (protocol) {
+    // gRPC has its status in trailers, which HTTP/1.1 clients do not read.
+    case "gRPC":
+      return httpVersion === "2";
+    // A WebSocket begins as a request of HTTP/1.1, and its client does not compress.
+    case "Connect over WebSockets":
+      return httpVersion === "1.1" && encoding === "identity";
+    default:
+      return true;
+  }
+}
+
+/** Whether calls can send and receive at once. */
+function isFullDuplex({ protocol, httpVersion }: Way): boolean {
+  return httpVersion === "2" || protocol === "Connect over WebSockets";
+}
 
 suite("cleartext, without the lean path", () => {
   const server = suiteServer({ flags: () => ["--presence-grace", "20ms", "--no-lean-path"] });
 
   suite("every way to call that could take it", { concurrency: true }, () => {
     for (const way of ways) {
-      if (way.httpVersion === "2" && way.codec === "proto" && way.encoding === "identity") {
+      if (isFullDuplex(way) && way.codec === "proto" && way.encoding === "identity") {
         testEveryRpc(way, () => ({ baseUrl: server().url }));
       }
     }
@@ -131,7 +151,7 @@ suite("TLS", needsTools("openssl"), () => {
     }
   });
 
-  const request = "GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+  const request = "GET /no/such/path HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
   const offers: [offered: string[], taken: string | false][] = [
     [["h2", "http/1.1"], "h2"],
     [["http/1.1", "h2"], "h2"],
@@ -159,10 +179,11 @@ suite("TLS", needsTools("openssl"), () => {
 /** Tests every RPC by one transport. */
 function testEveryRpc(way: Way, connection: () => Connection) {
   const { protocol, httpVersion, codec, encoding } = way;
+  const fullDuplex = isFullDuplex(way);
   const name = `${protocol}, ${codec}, ${encoding}, HTTP/${httpVersion}`;
   suite(name, { concurrency: true }, () => {
     for (const scenario of chatScenarios) {
-      if (scenario.bidirectional && httpVersion === "1.1") {
+      if (scenario.bidirectional && !fullDuplex) {
         continue;
       }
       test(scenario.name, async () => {
@@ -190,6 +211,21 @@ function createTransport(way: Way, connection: Connection, gzip: Compression): T
     useBinaryFormat: codec === "proto",
     acceptCompression: compressed ? [gzip] : [],
     ...(compressed ? { sendCompression: gzip, compressMinBytes: 1 } : {}),
+  });
+}
+
+/** Node's own WebSocket cannot be told of a certificate. */
+function createTunnelTransport(options: {
+  readonly baseUrl: string;
+  readonly useBinaryFormat?: boolean;
+  readonly nodeOptions?: object;
+}): Transport {
+  const { nodeOptions, ...rest } = options;
+  return createWebSocketTransport({
+    ...rest,
+    ...(nodeOptions && {
+      openWebSocket: (url, protocol) => new WebSocket(url, protocol, nodeOptions),
+    }),
   });
 }
 

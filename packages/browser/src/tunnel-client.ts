@@ -1,6 +1,6 @@
 import { Code, ConnectError } from "@connectrpc/connect";
 import type { UniversalClientFn, UniversalClientResponse } from "@connectrpc/connect/protocol";
-import { type CloseReason, closeError } from "./close-error.ts";
+import { closeError } from "./close-error.ts";
 import { createReceiveQueue } from "./receive-queue.ts";
 import { createSendWindow, type SendWindow } from "./send-window.ts";
 import {
@@ -111,7 +111,7 @@ export function createTunnelClient(open: WebSocketFactory = openWebSocket): Univ
         socket.send(encodeRequest(header));
         sendBody(socket, requestBody, window).catch(fail);
       });
-      socket.addEventListener("message", ({ data }: { readonly data: unknown }) => {
+      socket.addEventListener("message", ({ data }) => {
         if (isOver) {
           return;
         }
@@ -123,9 +123,7 @@ export function createTunnelClient(open: WebSocketFactory = openWebSocket): Univ
       });
       // What it has to tell, "close" tells as well.
       socket.addEventListener("error", () => {});
-      socket.addEventListener("close", (reason: CloseReason) =>
-        fail(closeError(reason, socketUrl, isOpen)),
-      );
+      socket.addEventListener("close", (reason) => fail(closeError(reason, socketUrl, isOpen)));
     });
 }
 

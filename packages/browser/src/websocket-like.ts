@@ -1,3 +1,5 @@
+import type { CloseReason } from "./close-error.ts";
+
 /**
  * What the tunnel needs of a WebSocket: that of browsers
  * (https://websockets.spec.whatwg.org), of Node, and of the npm package `ws` have it.
@@ -7,7 +9,9 @@ export interface WebSocketLike {
   readonly protocol: string;
   send(data: string | Uint8Array<ArrayBuffer>): void;
   close(code?: number, reason?: string): void;
-  addEventListener(type: string, listener: (event: never) => void): void;
+  addEventListener(type: "open" | "error", listener: () => void): void;
+  addEventListener(type: "message", listener: (event: { readonly data: unknown }) => void): void;
+  addEventListener(type: "close", listener: (event: CloseReason) => void): void;
 }
 
 /** Opens a WebSocket, with the subprotocol to offer. */

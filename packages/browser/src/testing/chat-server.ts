@@ -8,7 +8,7 @@ import { createLeanPath } from "@parley/host/lean-path";
 import { createListener, type ListenerOptions } from "@parley/host/listener";
 import { createWebSocketTunnel, type WebSocketTunnel } from "@parley/host/websocket-tunnel";
 import { ChatService } from "@parley/proto/chat/v1";
-import { type FastifyHttp2Options, type FastifyInstance, fastify } from "fastify";
+import { type FastifyInstance, fastify } from "fastify";
 
 export type ChatImplementation = Partial<ServiceImpl<typeof ChatService>>;
 
@@ -44,7 +44,7 @@ export async function startChatServer(
   const app = fastify({
     http2: true,
     serverFactory: listener.serverFactory,
-  } as FastifyHttp2Options<never>) as unknown as FastifyInstance;
+  }) as unknown as FastifyInstance;
   const connectOptions = {
     interceptors: [...(options.interceptors ?? []), drain.interceptor],
     ...(options.readMaxBytes && { readMaxBytes: options.readMaxBytes }),
