@@ -25,6 +25,7 @@ test("what nobody said is as documented", () => {
     drainTimeoutMs: 10 * second,
     newEpoch: false,
     leanPath: true,
+    webFolder: fileURLToPath(new URL("../../web/dist", import.meta.url)),
   } satisfies Config);
 });
 
@@ -42,6 +43,7 @@ const cases: [flag: string, text: string, key: keyof Config, value: unknown][] =
   ["--tail-bytes", "512KiB", "tailBytes", 512 * 1024],
   ["--total-tail-bytes", "1TiB", "totalTailBytes", 1024 ** 4],
   ["--drain-timeout", "2m", "drainTimeoutMs", 120 * second],
+  ["--web", "/srv/web", "webFolder", "/srv/web"],
   ["--instance-id", "one", "instanceId", "one"],
   ["--log-level", "silent", "logLevel", "silent"],
 ];
@@ -65,6 +67,7 @@ test("flags win over the environment", (t) => {
 test("switches", () => {
   assert.equal(readConfig(["--new-epoch"]).newEpoch, true);
   assert.equal(readConfig(["--no-lean-path"]).leanPath, false);
+  assert.equal(readConfig(["--no-web"]).webFolder, undefined);
 });
 
 test("key and certificate are read", () => {

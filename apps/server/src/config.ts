@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { hostname } from "node:os";
+import { fileURLToPath } from "node:url";
 import { createOriginCheck } from "@parley/host/cors";
 import { Command, InvalidArgumentError, Option } from "commander";
 
@@ -24,8 +25,11 @@ export interface Config {
   readonly drainTimeoutMs: number;
   readonly newEpoch: boolean;
   readonly leanPath: boolean;
+  /** Where the web app was built to. Undefined serves none. */
+  readonly webFolder: string | undefined;
 }
 
+const builtWebFolder = fileURLToPath(new URL("../../web/dist", import.meta.url));
 const logLevels = ["trace", "debug", "info", "warn", "error", "fatal", "silent"];
 const units = {
   duration: { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 },
@@ -60,6 +64,7 @@ export function readConfig(args: readonly string[]): Config {
     drainTimeoutMs: options.drainTimeout,
     newEpoch: options.newEpoch,
     leanPath: options.leanPath,
+    webFolder: options.web === false ? undefined : options.web,
   };
 }
 
@@ -98,6 +103,12 @@ function createCommand(): Command {
         "CORS_ORIGINS",
       ).argParser(parseOrigins),
     )
+    .addOption(
+      option("--web <folder>", "serve the web app that was built to this folder at /", "WEB")
+        .default(builtWebFolder, "apps/web/dist")
+        .argParser(parseNonEmpty),
+    )
+    .addOption(new Option("--no-web", "serve no web app"))
     .addOption(
       option("--retention-age <duration>", "how long a message is kept", "RETENTION_AGE")
         .default(0, "for ever")

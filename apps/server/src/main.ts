@@ -30,6 +30,7 @@ async function main(config: Config): Promise<void> {
     tls: config.tls,
     leanPath: config.leanPath,
     corsOrigins: config.corsOrigins,
+    webFolder: config.webFolder,
     logger: {
       level: config.logLevel,
       ...(process.stdout.isTTY ? { stream: pretty({ ignore: "pid,hostname" }) } : {}),

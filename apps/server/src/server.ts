@@ -33,6 +33,7 @@ import { Metrics } from "./metrics.ts";
 import { createPrometheus } from "./prometheus.ts";
 import { Rooms, type RoomsOptions } from "./rooms.ts";
 import { createValidateInterceptor } from "./validate-interceptor.ts";
+import { serveWebApp } from "./web-app.ts";
 
 export interface ServerOptions extends RoomsOptions {
   /** Where rooms are kept; the caller closes it after the server. */
@@ -49,6 +50,8 @@ export interface ServerOptions extends RoomsOptions {
   readonly corsOrigins?: readonly string[] | undefined;
   /** Whether common calls are served from their HTTP/2 stream itself. Default true. */
   readonly leanPath?: boolean;
+  /** Where the web app was built to; it is served at /. Default: none is. */
+  readonly webFolder?: string | undefined;
   /** Fastify's logger option. Default: no logging. */
   readonly logger?: FastifyHttp2Options<Http2Server, FastifyBaseLogger>["logger"];
 }
@@ -161,6 +164,12 @@ export function buildServer(options: ServerOptions): Server {
     reply.type(prometheus.registry.contentType);
     return prometheus.registry.metrics();
   });
+  if (options.webFolder !== undefined) {
+    app.register(serveWebApp, {
+      folder: options.webFolder,
+      isEncrypted: options.tls !== undefined,
+    });
+  }
   app.setNotFoundHandler(unimplementedHandler);
   app.addHook("onClose", async () => rooms.close());
   return { app: app as unknown as FastifyInstance, drain };
