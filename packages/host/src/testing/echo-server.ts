@@ -13,6 +13,11 @@ import { EchoService } from "../gen/testing/v1/echo_pb.ts";
 import { createLeanPath, type LeanPathOptions } from "../lean-path.ts";
 import { createListener, type Listener, type ListenerOptions } from "../listener.ts";
 import { requestContext } from "../request-context.ts";
+import {
+  createWebSocketTunnel,
+  type WebSocketTunnel,
+  type WebSocketTunnelOptions,
+} from "../websocket-tunnel.ts";
 
 export type EchoImplementation = Partial<ServiceImpl<typeof EchoService>>;
 
@@ -27,10 +32,12 @@ export interface EchoServerOptions {
   readonly configure?: (app: FastifyInstance<Http2Server>) => void;
   /** Default: one that is free. */
   readonly port?: number;
-  /** Limits of Connect's plugin. */
   /** Serves common calls on the lean path, with these limits. Default: none are. */
   readonly leanPath?: Pick<LeanPathOptions, "readMaxBytes" | "bodyTimeoutMs">;
+  /** Limits of Connect's plugin. */
   readonly plugin?: Pick<ConnectRouterOptions, "readMaxBytes" | "acceptCompression">;
+  /** Serves calls over WebSockets too, with these options. Default: none are. */
+  readonly tunnel?: Partial<WebSocketTunnelOptions>;
 }
 
 export interface EchoServer {
@@ -38,6 +45,8 @@ export interface EchoServer {
   readonly listener: Listener;
   readonly port: number;
   readonly url: string;
+  /** There when the options have one. */
+  readonly tunnel: WebSocketTunnel | undefined;
 }
 
 const echo: EchoImplementation = {
@@ -84,6 +93,12 @@ export async function startEchoServer(
     http2: true,
     serverFactory: listener.serverFactory,
   }) as unknown as FastifyInstance<Http2Server>;
+  const tunnel =
+    options.tunnel &&
+    createWebSocketTunnel({ routes, interceptors, listener, leanPath, ...options.tunnel });
+  if (tunnel) {
+    app.server.on("upgrade", tunnel.handleUpgrade);
+  }
   options.configure?.(app);
   await app.register(fastifyConnectPlugin, {
     interceptors,
@@ -101,6 +116,7 @@ export async function startEchoServer(
     app,
     listener,
     port,
+    tunnel,
     url: `${options.listen?.tls ? "https" : "http"}://127.0.0.1:${port}`,
   };
 }
