@@ -51,7 +51,7 @@ export function createChatService(context: ChatContext): ServiceImpl<typeof Chat
   }
 
   return {
-    sendMessage: (request) => edge(() => sendMessage(context, request)),
+    sendMessage: (request) => sendMessage(context, request),
     subscribeMessages: (request, { signal }) => new SubscriptionStream(context, request, signal),
     uploadMessages: (messages) => edge(() => uploadMessages(context, messages)),
     chat: (messages, { signal }) => new ChatSession(context, signal).run(messages),
@@ -61,14 +61,20 @@ export function createChatService(context: ChatContext): ServiceImpl<typeof Chat
   };
 }
 
-async function sendMessage({ log }: ChatContext, request: SendMessageRequest) {
-  const [result] = await log.append([toRecord(request, Date.now())]);
+/** Written for its speed: it is what most callers call most. */
+async function sendMessage(context: ChatContext, request: SendMessageRequest) {
+  let result: AppendResult | undefined;
+  try {
+    [result] = await context.log.append([toRecord(request, Date.now())]);
+  } catch (error) {
+    throw toConnectError(error, context);
+  }
   const { number, sequence, receivedAtMs } = result as AppendResult;
-  return create(SendMessageResponseSchema, {
-    messageId: messageId(number),
-    timestamp: timestampFromMs(receivedAtMs),
-    sequence: BigInt(sequence),
-  });
+  const response = create(SendMessageResponseSchema);
+  response.messageId = messageId(number);
+  response.timestamp = timestampFromMs(receivedAtMs);
+  response.sequence = BigInt(sequence);
+  return response;
 }
 
 async function uploadMessages({ log }: ChatContext, messages: AsyncIterable<Message>) {

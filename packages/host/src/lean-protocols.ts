@@ -74,7 +74,7 @@ function createGrpc(contentType: string): LeanProtocol {
       // Headers that a handler has set stay apart: clients take all of a response that
       // has no body for trailers.
       if (!stream.headersSent && parts.error && isEmpty(parts.header)) {
-        const headers = responseHeaders(200, "application/grpc+proto", undefined);
+        const headers = { ":status": 200, "content-type": "application/grpc+proto" };
         stream.respond({ ...headers, ...grpcTrailers(parts) }, { endStream: true });
         return;
       }
@@ -178,11 +178,16 @@ function createConnectUnary(): LeanProtocol {
     body: Uint8Array,
     parts: ResponseParts,
   ) {
-    const headers = responseHeaders(status, type, parts.header);
+    const header = parts.trailer ? new Headers(parts.header) : parts.header;
     for (const [name, value] of parts.trailer ?? []) {
-      headers[`trailer-${name}`] = value;
+      header?.append(`trailer-${name}`, value);
     }
-    headers["content-length"] = body.byteLength;
+    const headers = responseHeaders(status, type, header);
+    if (Array.isArray(headers)) {
+      headers.push("content-length", String(body.byteLength));
+    } else {
+      headers["content-length"] = body.byteLength;
+    }
     stream.respond(headers);
     stream.end(body);
   }
@@ -230,8 +235,16 @@ function isEmpty(header: Headers | undefined): boolean {
   return header === undefined || header.keys().next().done === true;
 }
 
-function responseHeaders(status: number, contentType: string, header: Headers | undefined) {
-  const headers: OutgoingHttpHeaders = header ? toNodeHeaders(header) : {};
+/** Headers that nothing was added to are listed: that costs less than an object of them. */
+function responseHeaders(
+  status: number,
+  contentType: string,
+  header: Headers | undefined,
+): OutgoingHttpHeaders | string[] {
+  if (!header) {
+    return [":status", String(status), "content-type", contentType];
+  }
+  const headers = toNodeHeaders(header);
   headers[":status"] = status;
   headers["content-type"] = contentType;
   return headers;

@@ -62,10 +62,24 @@ export function decodeGrant(text: string): number {
   return window as number;
 }
 
-/** The server's first frame. */
-export function encodeResponse(headers: OutgoingHttpHeaders | IncomingHttpHeaders): string {
-  const { ":status": status = 200, ...rest } = headers;
+/** The server's first frame. Headers may be a list of names and values, as `respond` takes it. */
+export function encodeResponse(
+  headers: OutgoingHttpHeaders | IncomingHttpHeaders | readonly string[],
+): string {
+  const { ":status": status = 200, ...rest } = isList(headers) ? fromList(headers) : headers;
   return JSON.stringify({ status: Number(status), headers: rest });
+}
+
+function isList(headers: object): headers is readonly string[] {
+  return Array.isArray(headers);
+}
+
+function fromList(list: readonly string[]): OutgoingHttpHeaders {
+  const headers: OutgoingHttpHeaders = {};
+  for (let index = 0; index < list.length; index += 2) {
+    headers[list[index] as string] = list[index + 1];
+  }
+  return headers;
 }
 
 /** A grant of so many more bytes. */

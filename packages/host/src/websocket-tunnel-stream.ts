@@ -60,7 +60,7 @@ export class TunnelStream extends Duplex implements LeanStream {
       return;
     }
     this.headersSent = true;
-    this.#send(encodeResponse(headers as OutgoingHttpHeaders), asText);
+    this.#send(encodeResponse(headers), asText);
     if (endStream) {
       this.end();
     }
