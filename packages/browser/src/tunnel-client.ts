@@ -27,7 +27,7 @@ export function createTunnelClient(open: WebSocketFactory = openWebSocket): Univ
     new Promise<UniversalClientResponse>((resolve, reject) => {
       signal?.throwIfAborted();
       const socketUrl = toSocketUrl(url);
-      const socket = open(socketUrl, tunnelProtocol);
+      const socket = openOrUnavailable(open, socketUrl);
       socket.binaryType = "arraybuffer";
       const window = createSendWindow(windowBytes);
       const requestBody = body?.[Symbol.asyncIterator]();
@@ -125,6 +125,16 @@ export function createTunnelClient(open: WebSocketFactory = openWebSocket): Univ
       socket.addEventListener("error", () => {});
       socket.addEventListener("close", (reason) => fail(closeError(reason, socketUrl, isOpen)));
     });
+}
+
+function openOrUnavailable(open: WebSocketFactory, url: string): WebSocketLike {
+  try {
+    return open(url, tunnelProtocol);
+  } catch (error) {
+    // A page's own policies may forbid it.
+    const message = `no WebSocket to ${url}: ${(error as Error).message}`;
+    throw new ConnectError(message, Code.Unavailable, undefined, undefined, error);
+  }
 }
 
 async function sendBody(
