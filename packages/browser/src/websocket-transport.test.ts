@@ -103,9 +103,9 @@ for (const leanPath of [true, false]) {
         const { url } = await startChatServer(t, options);
         const client = clientOf(url, { useBinaryFormat });
         const calls = [
-          client.sendMessage({ content: "error" }),
-          collect(client.subscribeMessages({ room: "error", user: "1" })),
-          collect(client.chat(each("a", "error"))),
+          () => client.sendMessage({ content: "error" }),
+          () => collect(client.subscribeMessages({ room: "error", user: "1" })),
+          () => collect(client.chat(each("a", "error"))),
         ];
         for (const call of calls) {
           await assert.rejects(call, (error) => {
