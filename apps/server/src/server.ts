@@ -28,6 +28,7 @@ import {
   LogController,
 } from "fastify";
 import { createChatService } from "./chat-service.ts";
+import { Ending } from "./ending.ts";
 import type { MessageLog } from "./message-log.ts";
 import { Metrics } from "./metrics.ts";
 import { createPrometheus } from "./prometheus.ts";
@@ -97,7 +98,7 @@ export function buildServer(options: ServerOptions): Server {
     rooms,
     metrics,
     instanceId: options.instanceId,
-    drainSignal: drain.signal,
+    ending: new Ending(drain.signal),
   });
 
   const app = fastify({
@@ -149,6 +150,7 @@ export function buildServer(options: ServerOptions): Server {
     aliases,
     isAllowed: cors.isAllowed,
     contextValues: createUpgradeContext(app.log),
+    onError: (err) => app.log.error({ err }, "a call over a WebSocket broke its handler"),
   });
   app.server.on("upgrade", tunnel.handleUpgrade);
   app.register(fastifyConnectPlugin, {

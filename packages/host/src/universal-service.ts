@@ -49,8 +49,8 @@ export function createUniversalService(options: UniversalServiceOptions): Univer
   return {
     async serve(stream, headers, values) {
       const handler = handlers.get(headers[":path"] as string);
+      stream.on("error", ignoreError);
       if (handler) {
-        stream.on("error", ignoreError);
         await answer(stream, await handler(toUniversalRequest(stream, headers, values)));
       } else {
         refuseUnimplemented(stream, headers);

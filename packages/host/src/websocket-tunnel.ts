@@ -8,17 +8,10 @@ import type { Listener } from "./listener.ts";
 import { createOriginCheck, type OriginCheck } from "./origin-check.ts";
 import { createPeerKeepAlive } from "./peer-keep-alive.ts";
 import { refuseUpgrade } from "./refuse-upgrade.ts";
-import { rewriteServiceAliases } from "./service-aliases.ts";
 import { createUniversalService, type UniversalServiceOptions } from "./universal-service.ts";
-import {
-  decodeRequest,
-  FrameError,
-  type RequestHeaders,
-  tunnelProtocol,
-  windowBytes,
-} from "./websocket-tunnel-frames.ts";
-import { mergeRequestHeaders } from "./websocket-tunnel-headers.ts";
-import { TunnelStream } from "./websocket-tunnel-stream.ts";
+import { createCallDispatcher, isEncrypted } from "./websocket-tunnel-calls.ts";
+import { tunnelProtocol, windowBytes } from "./websocket-tunnel-frames.ts";
+import { serveTunnelSocket, type TunnelSocketOptions } from "./websocket-tunnel-socket.ts";
 
 export { createUpgradeContext } from "./upgrade-context.ts";
 
@@ -83,7 +76,6 @@ export type UpgradeHandler<T> = (request: IncomingMessage, socket: Duplex, head:
 const closeTimeoutMs = 5_000;
 /** Far more TCP segments than a frame of a window's size needs. */
 const maxBufferedChunks = 4_096;
-const isOwnOrigin = createOriginCheck({ origins: [] });
 
 /**
  * Creates the WebSocket tunnel: calls of all four kinds from browsers, full duplex, which
@@ -115,12 +107,23 @@ export function createWebSocketTunnel(options: WebSocketTunnelOptions): WebSocke
     onError = () => {},
     ...serviceOptions
   } = options;
-  const stockPath = createUniversalService(serviceOptions);
-  const keepAlive = createPeerKeepAlive({ pingIntervalMs, pingTimeoutMs });
-  const rewrite = rewriteServiceAliases(aliases);
   const sockets = new Set<WebSocket>();
-  /** Those of the sockets whose request has not arrived. */
   const waiting = new Set<WebSocket>();
+  const socketOptions: TunnelSocketOptions = {
+    sockets,
+    waiting,
+    keepAlive: createPeerKeepAlive({ pingIntervalMs, pingTimeoutMs }),
+    firstFrameTimeoutMs,
+    maxHeaderBytes,
+    serveCall: createCallDispatcher({
+      leanPath,
+      stockPath: createUniversalService(serviceOptions),
+      aliases,
+      prefix,
+      contextValues,
+    }),
+    onError,
+  };
   const webSocketServer = new WebSocketServer({
     noServer: true,
     clientTracking: false,
@@ -154,100 +157,10 @@ export function createWebSocketTunnel(options: WebSocketTunnelOptions): WebSocke
       refuseUpgrade(socket, 503, "the server takes no more WebSockets");
     } else {
       webSocketServer.handleUpgrade(request, socket, head, (webSocket) =>
-        serve(webSocket, request, socket as Socket),
+        serveTunnelSocket(webSocket, request, socket as Socket, socketOptions),
       );
     }
     return true;
-  }
-
-  function serve(webSocket: WebSocket, request: IncomingMessage, socket: Socket): void {
-    let stream: TunnelStream | undefined;
-    const timer = setTimeout(
-      () => webSocket.close(1008, `no request within ${firstFrameTimeoutMs} ms`),
-      firstFrameTimeoutMs,
-    );
-    const unwatch = keepAlive.watch({
-      bytesRead: () => socket.bytesRead,
-      ping: () => {
-        webSocket.ping();
-        return true;
-      },
-      giveUp: () => webSocket.terminate(),
-    });
-    sockets.add(webSocket);
-    waiting.add(webSocket);
-    const leave = () => {
-      clearTimeout(timer);
-      waiting.delete(webSocket);
-    };
-    webSocket.on("message", (data, isBinary) => {
-      // One that was closed still hands out what arrives.
-      if (webSocket.readyState !== webSocket.OPEN) {
-        return;
-      }
-      try {
-        if (stream) {
-          stream.receive(data, isBinary);
-          return;
-        }
-        leave();
-        const frame = readRequest(data as Buffer, isBinary);
-        stream = new TunnelStream(webSocket, socket);
-        begin(stream, request, frame);
-      } catch (error) {
-        fail(error);
-      }
-    });
-    // `ws` has closed the socket by itself.
-    webSocket.on("error", () => stream?.destroy());
-    webSocket.once("close", () => {
-      leave();
-      unwatch();
-      sockets.delete(webSocket);
-      stream?.destroy();
-    });
-
-    function fail(error: unknown) {
-      if (error instanceof FrameError) {
-        webSocket.close(error.closeCode, error.message);
-      } else {
-        webSocket.close(1011, "internal error");
-        onError(error);
-      }
-      stream?.destroy();
-    }
-
-    function begin(stream: TunnelStream, request: IncomingMessage, frame: RequestHeaders) {
-      const headers = toHttp2Headers(request, frame);
-      const values = contextValues(request);
-      if (needsTrailers(headers["content-type"])) {
-        refuseGrpc(stream);
-      } else if (!leanPath?.serve(stream, headers, values)) {
-        const url = headers[":path"];
-        stockPath.serve(stream, { ...headers, ":path": rewrite({ url }) }, values).catch(fail);
-      }
-    }
-  }
-
-  function readRequest(frame: Buffer, isBinary: boolean): RequestHeaders {
-    if (isBinary) {
-      throw new FrameError("a body without a request");
-    }
-    if (frame.length > maxHeaderBytes) {
-      throw new FrameError(`headers of more than ${maxHeaderBytes} bytes`, 1009);
-    }
-    return decodeRequest(frame.toString());
-  }
-
-  function toHttp2Headers(request: IncomingMessage, frame: RequestHeaders) {
-    const { headers, socket, url = "/" } = request;
-    const encrypted = isEncrypted(socket);
-    return Object.assign(mergeRequestHeaders(headers, frame, isOwnOrigin(headers, encrypted)), {
-      ":method": "POST",
-      ":scheme": encrypted ? "https" : "http",
-      ":authority": headers.host as string,
-      ":path": url.slice(prefix.length).split("?", 1)[0] as string,
-    });
   }
 
   return {
@@ -266,24 +179,4 @@ export function createWebSocketTunnel(options: WebSocketTunnelOptions): WebSocke
 function offersTunnel({ headers }: IncomingMessage): boolean {
   const offered = headers["sec-websocket-protocol"]?.split(",") ?? [];
   return offered.some((protocol) => protocol.trim() === tunnelProtocol);
-}
-
-function isEncrypted(socket: object): boolean {
-  return "encrypted" in socket && socket.encrypted === true;
-}
-
-function needsTrailers(contentType = ""): boolean {
-  return /^application\/grpc(\+|;|$)/i.test(contentType);
-}
-
-/** Code.Unimplemented, in the headers of a response without a body, as gRPC has it. */
-function refuseGrpc(stream: TunnelStream): void {
-  stream.respond(
-    {
-      "content-type": "application/grpc",
-      "grpc-status": "12",
-      "grpc-message": "a WebSocket has no HTTP trailers, which gRPC needs: use Connect or gRPC-Web",
-    },
-    { endStream: true },
-  );
 }
