@@ -9,17 +9,20 @@ import { temporaryFolder } from "./temporary-folder.ts";
 
 const run = promisify(execFile);
 const repository = fileURLToPath(new URL("../../..", import.meta.url));
-const published = ["proto", "client", "host"];
+const published = ["proto", "client", "browser", "host"];
 
 /** What another repository would write, checked as strictly as the compiler can. */
 const consumer = `
+import type { ConnectRouter } from "@connectrpc/connect";
 import { fastifyConnectPlugin } from "@connectrpc/connect-fastify";
 import { createGrpcTransport } from "@connectrpc/connect-node";
+import { createWebSocketTransport } from "@parley/browser";
 import { type ChatClient, createChatClient } from "@parley/client";
 import { createDrain } from "@parley/host/drain";
 import { createHealth } from "@parley/host/health";
 import { createListener } from "@parley/host/listener";
 import { reflectionRoutes } from "@parley/host/reflection";
+import { createWebSocketTunnel } from "@parley/host/websocket-tunnel";
 import { ChatService, MessageType } from "@parley/proto/chat/v1";
 import { fastify } from "fastify";
 
@@ -27,19 +30,23 @@ const listener = createListener();
 const health = createHealth({ services: [ChatService] });
 const drain = createDrain({ listener, health });
 const app = fastify({ http2: true, serverFactory: listener.serverFactory });
-await app.register(fastifyConnectPlugin, {
+const calls = {
   interceptors: [drain.interceptor],
-  routes(router) {
+  routes(router: ConnectRouter) {
     router.service(ChatService, {
       sendMessage: ({ content }) => ({ messageId: content, sequence: 7n }),
     });
     health.routes(router);
     reflectionRoutes([ChatService])(router);
   },
-});
+};
+await app.register(fastifyConnectPlugin, calls);
+app.server.on("upgrade", createWebSocketTunnel({ ...calls, listener }).handleUpgrade);
 const baseUrl = await app.listen({ host: "127.0.0.1", port: 0 });
 const client: ChatClient = createChatClient(createGrpcTransport({ baseUrl }));
 const { messageId, sequence } = await client.send({ room: "r", user: "u", content: "hello" });
+const tunnelled: ChatClient = createChatClient(createWebSocketTransport({ baseUrl }));
+await tunnelled.send({ room: "r", user: "u", content: "hello" });
 await drain.run();
 await app.close();
 console.log(messageId, sequence, MessageType.CHAT);
@@ -66,8 +73,10 @@ test("another project installs, compiles and runs the published packages", async
       "@connectrpc/connect": "^2.2.0",
       "@connectrpc/connect-fastify": "^2.2.0",
       "@connectrpc/connect-node": "^2.2.0",
+      "@connectrpc/connect-web": "^2.2.0",
       "@types/node": "^26.0.0",
       fastify: "^5.12.0",
+      ws: "^8.23.0",
     },
     overrides: { "@parley/proto": tarball("proto") },
   };
