@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { type Client, createClient } from "@connectrpc/connect";
 import { createGrpcTransport, Http2SessionManager } from "@connectrpc/connect-node";
+import { createWebSocketTransport } from "@parley/browser";
 import { ChatService, type Message } from "@parley/proto/chat/v1";
 import { startServerProcess } from "@parley/testing/server-process";
 import { temporaryFolder } from "@parley/testing/temporary-folder";
@@ -20,7 +21,9 @@ async function startServer(t: { after(dispose: () => void): void }) {
     t.after(() => sessionManager.abort());
     return createClient(ChatService, createGrpcTransport({ baseUrl: server.url, sessionManager }));
   };
-  return connect;
+  const connectTunnel = () =>
+    createClient(ChatService, createWebSocketTransport({ baseUrl: server.url }));
+  return { gRPC: connect, "a WebSocket": connectTunnel };
 }
 
 /** Publishes so many bytes in all, as messages that are numbered from `first` on. */
@@ -53,24 +56,28 @@ async function residentMegabytes(client: ChatClient): Promise<number> {
   throw new Error("the metrics ended");
 }
 
-test("a reader that stops while 200 MB are published gets them all, at bounded cost", async (t) => {
-  const connect = await startServer(t);
-  const writer = connect();
-  const next = await publish(writer, "room", 40 * megabyte, 0);
-  const reader = await stalledReader(connect(), "room");
-  const before = await residentMegabytes(writer);
-  const end = await publish(writer, "room", 200 * megabyte, next);
-  const growth = (await residentMegabytes(writer)) - before;
-  t.diagnostic(`resident memory: ${before.toFixed()} MB before, ${growth.toFixed()} MB more after`);
-  assert.ok(growth < 100, `grew by ${growth} MB`);
-  for (let index = next; index < end; index++) {
-    const { content } = (await reader.next()).value as Message;
-    assert.equal(content, `${index} `.padEnd(messageBytes, "x"));
-  }
-});
+for (const way of ["gRPC", "a WebSocket"] as const) {
+  test(`a reader over ${way} that stops while 200 MB are published gets them all, at bounded cost`, async (t) => {
+    const { gRPC: connect, [way]: connectReader } = await startServer(t);
+    const writer = connect();
+    const next = await publish(writer, "room", 40 * megabyte, 0);
+    const reader = await stalledReader(connectReader(), "room");
+    const before = await residentMegabytes(writer);
+    const end = await publish(writer, "room", 200 * megabyte, next);
+    const growth = (await residentMegabytes(writer)) - before;
+    t.diagnostic(
+      `resident memory: ${before.toFixed()} MB before, ${growth.toFixed()} MB more after`,
+    );
+    assert.ok(growth < 100, `grew by ${growth} MB`);
+    for (let index = next; index < end; index++) {
+      const { content } = (await reader.next()).value as Message;
+      assert.equal(content, `${index} `.padEnd(messageBytes, "x"));
+    }
+  });
+}
 
 test("1,000 readers that stop cost no more than their transport buffers", async (t) => {
-  const connect = await startServer(t);
+  const { gRPC: connect } = await startServer(t);
   const writer = connect();
   let next = await publish(writer, "room", 40 * megabyte, 0);
   const clients = Array.from({ length: 10 }, connect);

@@ -31,13 +31,17 @@ export function resolveBaseUrl(baseUrl: string | undefined): string {
   const { location } = globalThis as {
     readonly location?: { readonly href: string; readonly origin: string };
   };
-  const absolute = baseUrl ?? location?.origin;
-  const url = absolute === undefined ? null : URL.parse(absolute, location?.href);
-  if (url === null || !/^https?:$/.test(url.protocol)) {
-    throw new TypeError(
-      `baseUrl ${baseUrl === undefined ? "is missing" : `"${baseUrl}" is not usable`}: ` +
-        "outside of a page it must be absolute, with http or https",
-    );
+  // In a worker made of a blob there is an origin, and nothing to be relative to.
+  const base = location?.href.startsWith("blob:") ? location.origin : location?.href;
+  try {
+    const { protocol, href } = new URL(baseUrl ?? location?.origin ?? "", base);
+    if (/^https?:$/.test(protocol)) {
+      return href.replace(/\/+$/, "");
+    }
+  } catch {
+    // Told below.
   }
-  return url.href.replace(/\/+$/, "");
+  throw new TypeError(
+    `the base URL ${baseUrl ?? ""} cannot be: it needs http or https, and outside of a page a host`,
+  );
 }
