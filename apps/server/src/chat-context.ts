@@ -1,5 +1,6 @@
 import { ConnectError } from "@connectrpc/connect";
 import type { Position } from "@parley/proto/chat/v1";
+import type { Ending } from "./ending.ts";
 import { type MessageLog, MessageLogError } from "./message-log.ts";
 import type { Metrics } from "./metrics.ts";
 import type { Rooms, SubscribeOptions } from "./rooms.ts";
@@ -12,8 +13,8 @@ export interface ChatContext {
   readonly metrics: Metrics;
   /** Labels the metrics of a caller that named no instance. */
   readonly instanceId: string;
-  /** Aborts when the server starts to drain, with the error that ends streams. */
-  readonly drainSignal: AbortSignal;
+  /** When the server starts to drain, and with which error streams end. */
+  readonly ending: Ending;
 }
 
 /** The error that a call ends with: what the log throws becomes a ConnectError. */
@@ -57,15 +58,14 @@ export async function resolvePosition(
 export function onEnding(
   callback: () => void,
   signal: AbortSignal,
-  { drainSignal }: Pick<ChatContext, "drainSignal">,
+  { ending }: Pick<ChatContext, "ending">,
 ): () => void {
-  for (const ending of [signal, drainSignal]) {
-    ending.addEventListener("abort", callback);
-  }
+  const listener = { onEnding: callback };
+  signal.addEventListener("abort", callback);
+  ending.add(listener);
   return () => {
-    for (const ending of [signal, drainSignal]) {
-      ending.removeEventListener("abort", callback);
-    }
+    signal.removeEventListener("abort", callback);
+    ending.delete(listener);
   };
 }
 
@@ -75,12 +75,13 @@ export function onEnding(
  */
 export function throwIfEnding(
   signal: AbortSignal,
-  { drainSignal }: Pick<ChatContext, "drainSignal">,
+  { ending }: Pick<ChatContext, "ending">,
   caughtUp = true,
 ): void {
-  for (const { aborted, reason } of caughtUp ? [signal, drainSignal] : [signal]) {
-    if (aborted) {
-      throw ConnectError.from(reason);
-    }
+  if (signal.aborted) {
+    throw ConnectError.from(signal.reason);
+  }
+  if (caughtUp) {
+    ending.throwIfBegun();
   }
 }

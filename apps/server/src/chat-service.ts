@@ -52,7 +52,7 @@ export function createChatService(context: ChatContext): ServiceImpl<typeof Chat
 
   return {
     sendMessage: (request) => sendMessage(context, request),
-    subscribeMessages: (request, { signal }) => new SubscriptionStream(context, request, signal),
+    subscribeMessages: (request, call) => new SubscriptionStream(context, request, call),
     uploadMessages: (messages) => edge(() => uploadMessages(context, messages)),
     chat: (messages, { signal }) => new ChatSession(context, signal).run(messages),
     streamMetrics: (request, { signal }) => streamMetrics(context, request, signal),

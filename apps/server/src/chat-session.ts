@@ -10,7 +10,7 @@ import {
   toConnectError,
 } from "./chat-context.ts";
 import { checkChatMessage } from "./check-chat-message.ts";
-import type { Cursor } from "./cursor.ts";
+import type { Cursor, CursorReader } from "./cursor.ts";
 import { Notifier } from "./notifier.ts";
 import { takeNext, welcome } from "./room-messages.ts";
 import { invalidArgument } from "./service-errors.ts";
@@ -26,6 +26,7 @@ export class ChatSession {
   readonly #signal: AbortSignal;
   readonly #notifier = new Notifier();
   readonly #answersTaken = new Notifier();
+  readonly #reader: CursorReader = { onChange: this.#notifier.notify };
   readonly #cursors = new Map<string, Cursor>();
   readonly #appends: AppendPipeline<Message>;
   #answers: Message[] = [];
@@ -55,7 +56,7 @@ export class ChatSession {
             throw this.#inputEnd.error;
           }
           return;
-        } else if (this.#context.drainSignal.aborted && !flushed) {
+        } else if (this.#context.ending.begun && !flushed) {
           // What is being appended is still acknowledged.
           await this.#appends.flush();
           flushed = true;
@@ -170,7 +171,7 @@ export class ChatSession {
       user,
       start,
       presence: true,
-      onChange: this.#notifier.notify,
+      reader: this.#reader,
     });
     if (this.#inputEnd) {
       cursor.close();

@@ -5,16 +5,21 @@ import type { CachedPage, PageCache } from "./page-cache.ts";
 import type { PresenceEvent } from "./presence.ts";
 import type { Room } from "./room.ts";
 
+/** Who takes what a cursor has. An object, not a callback: there is one for each open stream. */
+export interface CursorReader {
+  /** Called whenever `next` or `nextPresence` may have something again. */
+  onChange(): void;
+}
+
 export interface CursorOptions {
+  readonly reader: CursorReader;
   readonly user: string;
   /** The sequence to start after. */
   readonly startAfter: number;
   /** Whether the reader is told who comes and goes. The user is in the room either way. */
   readonly presence: boolean;
-  /** Called whenever `next` or `nextPresence` may have something again. */
-  readonly onChange: () => void;
   /** Called once, when the cursor is closed. */
-  readonly onClose: () => void;
+  readonly onClose: (cursor: Cursor) => void;
 }
 
 /**
@@ -26,7 +31,10 @@ export class Cursor {
   readonly room: Room;
   readonly startedAfter: number;
   readonly #pages: PageCache;
-  readonly #options: CursorOptions;
+  readonly #reader: CursorReader;
+  readonly #user: string;
+  readonly #presence: boolean;
+  readonly #onClose: CursorOptions["onClose"];
   #position: number;
   #page: CachedPage | undefined;
   #loading = false;
@@ -37,12 +45,15 @@ export class Cursor {
   constructor(room: Room, pages: PageCache, options: CursorOptions) {
     this.room = room;
     this.#pages = pages;
-    this.#options = options;
+    this.#reader = options.reader;
+    this.#user = options.user;
+    this.#presence = options.presence;
+    this.#onClose = options.onClose;
     this.startedAfter = options.startAfter;
     this.#position = options.startAfter;
     room.presence.enter(options.user);
     this.#presenceIndex = room.presence.eventCount;
-    room.addListener(options.onChange);
+    room.addReader(options.reader, options.presence);
   }
 
   /** The sequence of the last message taken: where to resume. */
@@ -56,8 +67,8 @@ export class Cursor {
   }
 
   /**
-   * Takes the next message if one is at hand. When none is, `onChange` is called
-   * as soon as there may be one.
+   * Takes the next message if one is at hand. When none is, the reader's
+   * `onChange` is called as soon as there may be one.
    *
    * @throws MessageLogError when the log cannot be read, or no longer holds what
    * comes next ("out-of-range").
@@ -85,7 +96,7 @@ export class Cursor {
 
   /** Takes the next presence event; undefined when there is none, or none was asked for. */
   nextPresence(): PresenceEvent | undefined {
-    if (!this.#options.presence) {
+    if (!this.#presence) {
       return undefined;
     }
     const found = this.room.presence.eventAt(this.#presenceIndex);
@@ -99,9 +110,9 @@ export class Cursor {
   close(): void {
     if (!this.#closed) {
       this.#closed = true;
-      this.room.removeListener(this.#options.onChange);
-      this.room.presence.leave(this.#options.user);
-      this.#options.onClose();
+      this.room.removeReader(this.#reader);
+      this.room.presence.leave(this.#user);
+      this.#onClose(this);
     }
   }
 
@@ -135,7 +146,7 @@ export class Cursor {
     }
     this.#loading = false;
     if (!this.#closed) {
-      this.#options.onChange();
+      this.#reader.onChange();
     }
   }
 }

@@ -1,3 +1,4 @@
+import type { CursorReader } from "./cursor.ts";
 import type { RoomExtent, StoredMessage } from "./message-log.ts";
 import { Presence } from "./presence.ts";
 import { Tail, type TailBudget } from "./tail.ts";
@@ -14,7 +15,9 @@ export class Room {
   readonly presence: Presence;
   /** Resolves when the room knows its place in the log; rejects with a MessageLogError. */
   readonly ready: Promise<void>;
-  readonly #listeners = new Set<() => void>();
+  readonly #readers = new Set<CursorReader>();
+  /** Those of them who are told who comes and goes. */
+  readonly #presenceReaders = new Set<CursorReader>();
   #tail: Tail | undefined;
   #head = 0;
   #pins = 0;
@@ -23,7 +26,7 @@ export class Room {
 
   constructor(name: string, extent: Promise<RoomExtent>, options: RoomOptions) {
     this.name = name;
-    this.presence = new Presence(options.presenceGraceMs, () => this.wake());
+    this.presence = new Presence(options.presenceGraceMs, () => notify(this.#presenceReaders));
     this.ready = extent.then(({ head }) => {
       this.#head = head;
       this.#tail = new Tail(head, options.tailBytes, options.tailBudget);
@@ -79,18 +82,26 @@ export class Room {
     }
   }
 
+  /** Tells the readers of new messages. */
   wake(): void {
-    for (const listener of this.#listeners) {
-      listener();
+    notify(this.#readers);
+  }
+
+  addReader(reader: CursorReader, wantsPresence: boolean): void {
+    this.#readers.add(reader);
+    if (wantsPresence) {
+      this.#presenceReaders.add(reader);
     }
   }
 
-  /** Calls back whenever there may be something new. */
-  addListener(listener: () => void): void {
-    this.#listeners.add(listener);
+  removeReader(reader: CursorReader): void {
+    this.#readers.delete(reader);
+    this.#presenceReaders.delete(reader);
   }
+}
 
-  removeListener(listener: () => void): void {
-    this.#listeners.delete(listener);
+function notify(readers: Iterable<CursorReader>): void {
+  for (const reader of readers) {
+    reader.onChange();
   }
 }

@@ -27,8 +27,8 @@ function openRooms(t: TestContext, log: MessageLog, options: RoomsOptions = {}) 
     more: Partial<SubscribeOptions> = {},
   ) => {
     const notifier = new Notifier();
-    const onChange = notifier.notify;
-    const request = { room, user: "reader", start, presence: false, onChange, ...more };
+    const reader = { onChange: notifier.notify };
+    const request = { room, user: "reader", start, presence: false, reader, ...more };
     const cursor = await rooms.subscribe(request);
     return { cursor, readUntil: (sequence: number) => readUntil(cursor, notifier, sequence) };
   };
@@ -237,7 +237,9 @@ test("rooms tell who is in them", async (t) => {
   assert.deepEqual(rooms.members("b"), ["ada", "bob"]);
   assert.deepEqual(rooms.members("unknown"), []);
   const [bob, ada] = opened;
-  const left = new Promise<void>((resolve) => ada?.cursor.room.addListener(resolve));
+  const left = new Promise<void>((resolve) => {
+    ada?.cursor.room.addReader({ onChange: resolve }, true);
+  });
   bob?.cursor.close();
   await left;
   assert.deepEqual(rooms.members("b"), ["ada"]);

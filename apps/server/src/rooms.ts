@@ -64,23 +64,31 @@ export class Rooms {
    * @throws MessageLogError when the log cannot be read, or does not hold
    * everything after the start.
    */
-  async subscribe({ room: name, start, ...options }: SubscribeOptions): Promise<Cursor> {
+  async subscribe({
+    room: name,
+    start,
+    reader,
+    user,
+    presence,
+  }: SubscribeOptions): Promise<Cursor> {
     const room = this.#room(name);
     room.pin();
     try {
       await room.ready;
       const startAfter = await this.#startAfter(room, start);
       this.#subscriptionCount += 1;
-      const onClose = () => {
-        this.#subscriptionCount -= 1;
-        room.unpin();
-      };
-      return new Cursor(room, this.#pages, { ...options, startAfter, onClose });
+      const onClose = this.#onCursorClosed;
+      return new Cursor(room, this.#pages, { reader, user, presence, startAfter, onClose });
     } catch (error) {
       room.unpin();
       throw error;
     }
   }
+
+  readonly #onCursorClosed = ({ room }: Cursor): void => {
+    this.#subscriptionCount -= 1;
+    room.unpin();
+  };
 
   /** The names after a name of the rooms that have members, in code point order. */
   occupied(afterName: string): string[] {

@@ -54,14 +54,10 @@ export function createObserverInterceptor(...observers: readonly CallObserver[])
   return (next) => (request) => {
     const startedAtMs = performance.now();
     const call = new BegunCall(request);
-    const enders: ((end: CallEnd) => void)[] = [];
-    for (const observer of observers) {
-      const ender = observer(call);
-      if (ender) {
-        enders.push(ender);
-      }
-    }
-    const end = toEnd(enders, startedAtMs);
+    const end = toEnd(
+      observers.map((observer) => observer(call)),
+      startedAtMs,
+    );
     // A call on the lean path counts its messages itself, and knows when it has ended.
     const state = request.contextValues.get(callStateKey);
     if (state) {
@@ -99,12 +95,12 @@ class BegunCall implements ObservedCall {
 }
 
 /** Apart from where the call is looked at: it is kept no longer than observers do. */
-function toEnd(enders: readonly ((end: CallEnd) => void)[], startedAtMs: number): End {
+function toEnd(enders: readonly ReturnType<CallObserver>[], startedAtMs: number): End {
   return (error, { receivedCount, messageCount }) => {
     const durationMs = performance.now() - startedAtMs;
     const end = { error, durationMs, receivedCount, sentCount: messageCount };
     for (const ender of enders) {
-      ender(end);
+      ender?.(end);
     }
   };
 }

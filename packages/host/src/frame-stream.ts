@@ -17,23 +17,32 @@ export const readBatches: unique symbol = Symbol.for("@parley/host/readBatches")
 export interface FrameSink {
   /**
    * Writes the frames of so many messages; the bytes must not change afterwards.
-   * False when the caller should wait for `onDrain`: what is written all the same is
+   * False when its source should wait for `onDrain`: what is written all the same is
    * kept in memory.
    */
   write(frames: Uint8Array, messageCount: number): boolean;
   /** Whether a write would be kept in memory. */
   readonly isFull: boolean;
-  /** Called when the sink can take more after it was full. */
-  onDrain: (() => void) | undefined;
-  /** Called when the call has ended: nobody takes frames any more. */
-  onClose: (() => void) | undefined;
+  /** Who writes, to be told of what happens to the sink. */
+  source: FrameSource | undefined;
   /** Messages written so far. */
   readonly messageCount: number;
 }
 
+/** Who writes to a sink. An object, not callbacks: there is one for each open stream. */
+export interface FrameSource {
+  /** Called when the sink can take more after it was full. */
+  onDrain(): void;
+  /** Called once when the call has ended, for whatever reason: nobody takes frames any more. */
+  onClose(): void;
+}
+
 /** A response's messages that can be written as frames. */
 export interface FrameStream<T> extends AsyncIterable<T> {
-  /** Writes all messages; resolves at the end of the stream, rejects with its error. */
+  /**
+   * Writes all messages; resolves at the end of the stream, rejects with its error. When
+   * the call ends before that, what it settles with does not matter.
+   */
   [writeFrames](sink: FrameSink): Promise<void>;
 }
 
@@ -50,9 +59,17 @@ export function isBatchStream<T>(messages: AsyncIterable<T>): messages is BatchS
   return readBatches in messages;
 }
 
-/** A stream of one message. */
-export async function* only<T>(message: T): AsyncGenerator<T> {
-  yield message;
+/** A stream of one message that is there: who knows it need not iterate. */
+export class OneMessage<T> implements AsyncIterable<T> {
+  readonly message: T;
+
+  constructor(message: T) {
+    this.message = message;
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<T> {
+    yield this.message;
+  }
 }
 
 /** The batches of a request's messages; batches of one where it has none. */
@@ -74,6 +91,9 @@ export function mapBatches<T>(
   messages: AsyncIterable<T>,
   map: (batch: readonly T[]) => readonly T[],
 ): AsyncIterable<T> {
+  if (messages instanceof OneMessage) {
+    return new OneMessage(map([messages.message])[0] as T);
+  }
   async function* batches(inner: AsyncIterable<readonly T[]>): AsyncGenerator<readonly T[]> {
     for await (const batch of inner) {
       yield map(batch);

@@ -15,8 +15,9 @@ import { frameMessages } from "./envelope-reader.ts";
 import {
   type BatchStream,
   type FrameSink,
+  type FrameSource,
   isFrameStream,
-  only,
+  OneMessage,
   readBatches,
   writeFrames,
 } from "./frame-stream.ts";
@@ -59,19 +60,21 @@ export interface LeanLimits {
   readonly bodyTimeoutMs: number;
 }
 
+const none: readonly EndCallback[] = [];
+
 /** One call on a stream of its own, from its headers to the end of its response. */
 export class LeanCall implements FrameSink, CallState, ResponseParts, StreamOwner {
-  onDrain: (() => void) | undefined;
-  onClose: (() => void) | undefined;
+  source: FrameSource | undefined;
   messageCount = 0;
   receivedCount = 0;
   ownResponse: UnaryResponse | StreamResponse | undefined;
-  readonly headers: IncomingHttpHeaders;
   readonly values: ContextValues;
   readonly target: LeanMethod;
-  readonly #stream: LeanStream;
+  readonly #carrier: LeanStream;
   readonly #protocol: LeanProtocol;
   readonly #limits: LeanLimits;
+  /** Until the request is made of them. */
+  #headers: IncomingHttpHeaders | undefined;
   readonly #timeoutMs: number | undefined;
   readonly #startedAtMs = performance.now();
   #single: SingleMessageReader | undefined;
@@ -83,7 +86,7 @@ export class LeanCall implements FrameSink, CallState, ResponseParts, StreamOwne
   #error: ConnectError | undefined;
   #ended = false;
   #drainAwaited = false;
-  #endCallbacks: EndCallback[] | undefined;
+  #endCallbacks: readonly EndCallback[] = none;
   #rejectPending: ((error: ConnectError) => void) | undefined;
 
   constructor(
@@ -94,8 +97,8 @@ export class LeanCall implements FrameSink, CallState, ResponseParts, StreamOwne
     limits: LeanLimits,
     values: ContextValues,
   ) {
-    this.#stream = stream;
-    this.headers = headers;
+    this.#carrier = stream;
+    this.#headers = headers;
     this.target = target;
     this.#protocol = protocol;
     this.#limits = limits;
@@ -158,11 +161,11 @@ export class LeanCall implements FrameSink, CallState, ResponseParts, StreamOwne
   // FrameSink
 
   get isFull(): boolean {
-    return this.#stream.writableNeedDrain;
+    return this.#carrier.writableNeedDrain;
   }
 
   write(frames: Uint8Array, messageCount: number): boolean {
-    const stream = this.#stream;
+    const stream = this.#carrier;
     if (this.#ended || stream.destroyed) {
       return false;
     }
@@ -181,7 +184,9 @@ export class LeanCall implements FrameSink, CallState, ResponseParts, StreamOwne
   /** Serves the call whose request has begun, or is there. */
   async #serve(message: Message | AsyncIterable<Message>): Promise<void> {
     try {
-      const response = await this.target.invoke(createLeanRequest(this, message));
+      const request = createLeanRequest(this, this.#headers ?? {}, message);
+      this.#headers = undefined;
+      const response = await this.target.invoke(request);
       this.#takeHeaders(response);
       if (response.stream !== this.isStream) {
         const what = this.isStream
@@ -193,16 +198,29 @@ export class LeanCall implements FrameSink, CallState, ResponseParts, StreamOwne
         this.#respond(this.#encode(response.message));
         return;
       }
-      if (isFrameStream(response.message)) {
-        await this.#untilEnded(response.message[writeFrames](this));
-      } else {
-        await this.#writeMessages(response.message);
-      }
-      this.#takeHeaders(response);
-      this.#end();
+      this.#stream(response);
     } catch (error) {
       this.fail(error);
     }
+  }
+
+  /** Holds no more of request and response than it needs: this may take days. */
+  #stream(response: StreamResponse): void {
+    const { message } = response;
+    const headersOf = response === this.ownResponse ? undefined : response;
+    this.ownResponse = undefined;
+    const written = isFrameStream(message)
+      ? message[writeFrames](this)
+      : this.#writeMessages(message);
+    written.then(
+      () => {
+        if (headersOf) {
+          this.#takeHeaders(headersOf);
+        }
+        this.#end();
+      },
+      (error: unknown) => this.fail(error),
+    );
   }
 
   async #writeMessages(messages: AsyncIterable<Message>): Promise<void> {
@@ -226,7 +244,7 @@ export class LeanCall implements FrameSink, CallState, ResponseParts, StreamOwne
 
   #drained(): Promise<void> {
     return new Promise((resolve) => {
-      this.onDrain = resolve;
+      this.source = { onDrain: resolve, onClose: resolve };
     });
   }
 
@@ -245,7 +263,7 @@ export class LeanCall implements FrameSink, CallState, ResponseParts, StreamOwne
   /** All messages of one chunk at a time. */
   #messages(): BatchStream<Message> {
     const batches = () =>
-      readMessageBatches(this.#stream, this.#limits.readMaxBytes, this, () => this.#ended);
+      readMessageBatches(this.#carrier, this.#limits.readMaxBytes, this, () => this.#ended);
     return {
       async *[Symbol.asyncIterator]() {
         for await (const batch of batches()) {
@@ -264,14 +282,14 @@ export class LeanCall implements FrameSink, CallState, ResponseParts, StreamOwne
     if (bodyTimeoutMs > 0) {
       this.#bodyTimer = setTimeout(onLateBody, bodyTimeoutMs, this, bodyTimeoutMs);
     }
-    startReading(this.#stream);
+    startReading(this.#carrier);
   }
 
   onChunk(chunk: Buffer): void {
     try {
       this.#single?.push(chunk);
     } catch (error) {
-      this.#stream.pause();
+      this.#carrier.pause();
       this.fail(error);
     }
   }
@@ -283,14 +301,14 @@ export class LeanCall implements FrameSink, CallState, ResponseParts, StreamOwne
       // A response may live long: what read its request need not.
       this.#single = undefined;
       this.#bodyTimer = undefined;
-      stopReading(this.#stream);
+      stopReading(this.#carrier);
     }
     if (this.#ended || !single) {
       return;
     }
     try {
       const message = single.end();
-      this.#serve(this.isStream ? only(message) : message);
+      this.#serve(this.isStream ? new OneMessage(message) : message);
     } catch (error) {
       this.fail(error);
     }
@@ -345,23 +363,22 @@ export class LeanCall implements FrameSink, CallState, ResponseParts, StreamOwne
   #respond(message: Uint8Array): void {
     this.messageCount += 1;
     if (this.#finish(undefined)) {
-      this.#protocol.respond(this.#stream, message, this);
+      this.#protocol.respond(this.#carrier, message, this);
     }
   }
 
   #end(): void {
     if (this.#finish(undefined)) {
-      this.#protocol.end(this.#stream, this);
+      this.#protocol.end(this.#carrier, this);
     }
   }
 
   onEnd(callback: EndCallback): void {
     if (this.#ended) {
       callback(this.#error, this);
-    } else if (this.#endCallbacks) {
-      this.#endCallbacks.push(callback);
     } else {
-      this.#endCallbacks = [callback];
+      // An array that is pushed to takes room for 16 more.
+      this.#endCallbacks = [...this.#endCallbacks, callback];
     }
   }
 
@@ -371,7 +388,7 @@ export class LeanCall implements FrameSink, CallState, ResponseParts, StreamOwne
         ? reason
         : new ConnectError("internal error", Code.Internal, undefined, undefined, reason);
     if (this.#finish(error)) {
-      this.#protocol.end(this.#stream, this);
+      this.#protocol.end(this.#carrier, this);
     }
   }
 
@@ -388,30 +405,31 @@ export class LeanCall implements FrameSink, CallState, ResponseParts, StreamOwne
     this.#rejectPending?.(error ?? hasEnded);
     this.#rejectPending = undefined;
     this.#controller?.abort(error);
-    this.onClose?.();
-    for (const callback of this.#endCallbacks ?? []) {
+    const { source } = this;
+    this.source = undefined;
+    source?.onClose();
+    for (const callback of this.#endCallbacks) {
       callback(error, this);
     }
-    this.#endCallbacks = undefined;
-    if (this.#stream.destroyed) {
+    this.#endCallbacks = none;
+    if (this.#carrier.destroyed) {
       return false;
     }
-    if (!this.#stream.readableEnded) {
-      this.#stream.once("finish", endUpload);
+    if (!this.#carrier.readableEnded) {
+      this.#carrier.once("finish", endUpload);
     }
     return true;
   }
 
   onStreamDrain(): void {
     this.#drainAwaited = false;
-    this.onDrain?.();
+    this.source?.onDrain();
   }
 
   onStreamClose(): void {
     if (!this.#ended) {
       this.#finish(callerLeft());
     }
-    this.onDrain?.();
   }
 }
 

@@ -110,7 +110,6 @@ export class LeanHandlerContext implements HandlerContext {
 /** What a request is made of. */
 interface RequestParts {
   readonly target: { readonly method: DescMethod; readonly url: string };
-  readonly headers: IncomingHttpHeaders;
   readonly values: ContextValues;
   readonly signal: AbortSignal;
 }
@@ -118,6 +117,7 @@ interface RequestParts {
 /** The request that interceptors are given. Signal and headers are made when somebody looks at them. */
 export function createLeanRequest(
   call: RequestParts,
+  headers: IncomingHttpHeaders,
   message: Message | AsyncIterable<Message>,
 ): UnaryRequest | StreamRequest {
   const { method, url } = call.target;
@@ -132,7 +132,7 @@ export function createLeanRequest(
       return call.signal;
     },
     get header() {
-      header ??= toWebHeaders(call.headers);
+      header ??= toWebHeaders(headers);
       return header;
     },
     contextValues: call.values,

@@ -344,7 +344,7 @@ test("a handler writes frames and reads batches, through interceptors that know 
         sink.write(frameMessages([frame("a"), frame("b"), frame("c")]), 3);
         if (!sink.write(frameMessages([frame("x".repeat(200_000))]), 1)) {
           await new Promise<void>((resolve) => {
-            sink.onDrain = resolve;
+            sink.source = { onDrain: resolve, onClose: resolve };
           });
         }
         throw new ConnectError("and then", Code.DataLoss);

@@ -13,7 +13,7 @@ import {
   type HandlerContext,
   type Interceptor,
 } from "@connectrpc/connect";
-import { isFrameStream, only } from "./frame-stream.ts";
+import { isFrameStream, OneMessage } from "./frame-stream.ts";
 import { LeanCall, type LeanMethod } from "./lean-call.ts";
 import { LeanHandlerContext, streamResponse, unaryResponse } from "./lean-context.ts";
 import { leanProtocols } from "./lean-protocols.ts";
@@ -176,11 +176,12 @@ function createInvoke(method: DescMethod, implementation: Implementation): LeanM
     switch (methodKind) {
       case "client_streaming": {
         const message = toMessage(await implementation(request.message, context));
-        return streamResponse(request, only(message));
+        return streamResponse(request, new OneMessage(message));
       }
       case "server_streaming": {
-        const message = await first(request.message as AsyncIterable<Message>);
-        const messages = toMessages(implementation(message ?? create(input), context));
+        const { message } = request;
+        const only = message instanceof OneMessage ? message.message : await first(message);
+        const messages = toMessages(implementation(only ?? create(input), context));
         return streamResponse(request, messages);
       }
       default: {

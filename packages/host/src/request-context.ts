@@ -69,8 +69,27 @@ export function createStreamContext(logger: HostLogger): (stream: Http2Stream) =
   return ({ session }) => {
     count += 1;
     const request = new StreamRequestContext(logger, count, sessionPeer(session));
-    return createContextValues().set(requestContextKey, request);
+    return new StreamContextValues().set(requestContextKey, request);
   };
+}
+
+/** As `createContextValues` makes them, without functions of their own. */
+class StreamContextValues implements ContextValues {
+  [id: symbol]: unknown;
+
+  get<T>({ id, defaultValue }: ContextKey<T>): T {
+    return id in this ? (this[id] as T) : defaultValue;
+  }
+
+  set<T>({ id }: ContextKey<T>, value: T): this {
+    this[id] = value;
+    return this;
+  }
+
+  delete({ id }: ContextKey<unknown>): this {
+    delete this[id];
+    return this;
+  }
 }
 
 /** What nobody asks for is not made: there is one for each open stream. */
