@@ -15,6 +15,7 @@ export {
 } from "./chat-client.ts";
 export type { BackoffOptions, ChatClientOptions } from "./chat-client-options.ts";
 export { PositionOutOfRangeError, UploadError } from "./errors.ts";
+export { metricUnit } from "./metric-unit.ts";
 export { type NumberedLine, type ReadLinesOptions, readLines } from "./numbered-lines.ts";
 export type { HistoryRequest, ListMessagesRequest, ListRoomsRequest } from "./pages.ts";
 export { oldestKept, type Position } from "./position.ts";

@@ -2,11 +2,11 @@ import { setTimeout as delay } from "node:timers/promises";
 import { styleText } from "node:util";
 import { timestampDate, timestampNow } from "@bufbuild/protobuf/wkt";
 import { Code, ConnectError } from "@connectrpc/connect";
+import { metricUnit } from "@parley/client";
 import { type Message, MessageType } from "@parley/proto/chat/v1";
 import { type Command, Option } from "commander";
 import type { CommandContext, RunCommand } from "../context.ts";
 import { formatLabels } from "../metric-rounds.ts";
-import { unitOf } from "../metric-units.ts";
 import { formatUser } from "../output.ts";
 import { createQueue } from "../queue.ts";
 import { printable } from "../text.ts";
@@ -155,7 +155,7 @@ async function metrics({ rpc, signal, say }: Stage): Promise<void> {
   let received = 0;
   const request = { instanceId: "server-01", intervalSeconds: 1 };
   for await (const metric of rpc.streamMetrics(request, { signal })) {
-    const value = `${metric.value.toFixed(2)} ${unitOf(metric.name)}`.trimEnd();
+    const value = `${metric.value.toFixed(2)} ${metricUnit(metric.name)}`.trimEnd();
     await say(`← ${metric.name} = ${value} (${formatLabels(metric.labels)})`);
     received++;
     if (received === metricsShown) {

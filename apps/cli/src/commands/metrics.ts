@@ -1,11 +1,11 @@
 import { clearScreenDown, moveCursor } from "node:readline";
 import { styleText } from "node:util";
 import { timestampDate } from "@bufbuild/protobuf/wkt";
+import { metricUnit } from "@parley/client";
 import { type Metric, MetricSchema } from "@parley/proto/chat/v1";
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { type CommandContext, parseCount, type RunCommand } from "../context.ts";
 import { formatLabels, metricKey, metricRounds } from "../metric-rounds.ts";
-import { unitOf } from "../metric-units.ts";
 import { formatTable } from "../table.ts";
 import { formatTime, printableName } from "../text.ts";
 
@@ -95,7 +95,7 @@ function formatMetricsTable(round: readonly Metric[]): string[] {
         printableName(metric.name),
         printableName(formatLabels(labels)),
         metric.value.toFixed(2),
-        unitOf(metric.name),
+        metricUnit(metric.name),
       ];
     });
   return formatTable(
@@ -113,7 +113,7 @@ function formatMetricsTable(round: readonly Metric[]): string[] {
 function formatMetric(metric: Metric): string {
   const time = metric.timestamp ? timestampDate(metric.timestamp) : new Date();
   const labels = printableName(formatLabels(metric.labels));
-  const unit = unitOf(metric.name);
+  const unit = metricUnit(metric.name);
   return `${time.toISOString()} ${printableName(metric.name)}{${labels}} ${metric.value.toFixed(2)}${unit && ` ${unit}`}`;
 }
 

@@ -8,6 +8,6 @@ const unitOfMetric: Record<string, string> = {
 };
 
 /** The unit that the contract states for a metric; empty for one it does not know. */
-export function unitOf(metricName: string): string {
+export function metricUnit(metricName: string): string {
   return unitOfMetric[metricName] ?? "";
 }

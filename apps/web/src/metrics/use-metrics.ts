@@ -1,0 +1,52 @@
+import { useEffect, useState } from "react";
+import { describeError } from "../state/describe-error.ts";
+import { client } from "../state/server.ts";
+import { type MetricChart, MetricHistory } from "./metric-history.ts";
+
+/** What the server measures, from when the page was opened. */
+export interface Metrics {
+  readonly charts: readonly MetricChart[];
+  /** Why nothing comes, as a sentence. */
+  readonly problem: string | undefined;
+}
+
+const maxRounds = 600;
+const retryDelayMs = 2_000;
+// The readings of a round come at once: they are shown at once.
+const roundDelayMs = 50;
+
+/** Receives metrics for as long as the page is shown. A stream that breaks is opened again. */
+export function useMetrics(): Metrics {
+  const [charts, setCharts] = useState<readonly MetricChart[]>([]);
+  const [problem, setProblem] = useState<string>();
+  useEffect(() => {
+    const leaving = new AbortController();
+    const { signal } = leaving;
+    const history = new MetricHistory(maxRounds);
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const show = () => {
+      timer = undefined;
+      setProblem(undefined);
+      setCharts(history.charts());
+    };
+    const receive = async () => {
+      while (!signal.aborted) {
+        try {
+          for await (const metric of client.streamMetrics({}, { signal })) {
+            history.add(metric);
+            timer ??= setTimeout(show, roundDelayMs);
+          }
+        } catch (error) {
+          setProblem(describeError(error));
+        }
+        await new Promise((resolve) => setTimeout(resolve, retryDelayMs));
+      }
+    };
+    void receive();
+    return () => {
+      leaving.abort();
+      clearTimeout(timer);
+    };
+  }, []);
+  return { charts, problem };
+}
