@@ -1,7 +1,10 @@
 import assert from "node:assert/strict";
 import { suite, type TestContext, test } from "node:test";
 import { create, fromBinary, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
+import { createClient } from "@connectrpc/connect";
+import { createWebSocketTransport } from "@parley/browser";
 import {
+  ChatService,
   MessageSchema,
   SendMessageRequestSchema,
   SendMessageResponseSchema,
@@ -9,6 +12,7 @@ import {
 } from "@parley/proto/chat/v1";
 import { startServerProcess } from "@parley/testing/server-process";
 import { temporaryFolder } from "@parley/testing/temporary-folder";
+import { WebSocket } from "ws";
 
 const localPage = "http://localhost:5173";
 const contentType = "application/grpc-web-text";
@@ -61,6 +65,24 @@ suite("a page of the original contract calls in text mode", () => {
   });
 });
 
+suite("calls of the original contract's name over a WebSocket", () => {
+  for (const flags of [[], ["--no-lean-path"]]) {
+    test(flags[0] ?? "by default", async (t) => {
+      const baseUrl = await startServer(t, flags);
+      const transport = createWebSocketTransport({
+        baseUrl,
+        interceptors: [
+          (next) => (request) =>
+            next({ ...request, url: request.url.replace("/chat.v1.", "/chat.") }),
+        ],
+      });
+      const client = createClient(ChatService, transport);
+      const { messageId } = await client.sendMessage({ room: "r", user: "Ann", content: "hello" });
+      assert.equal(messageId, "msg_1");
+    });
+  }
+});
+
 suite("--cors-origins", { concurrency: true }, () => {
   const cases: [
     args: string[],
@@ -83,9 +105,11 @@ suite("--cors-origins", { concurrency: true }, () => {
       const url = await startServer(t, args, env);
       for (const origin of granted) {
         assert.equal(await preflight(url, origin), 204, origin);
+        assert.equal(await upgrade(t, url, origin), 101, origin);
       }
       for (const origin of refused) {
         assert.equal(await preflight(url, origin), 403, origin);
+        assert.equal(await upgrade(t, url, origin), 403, origin);
       }
     });
   }
@@ -145,6 +169,18 @@ async function preflight(url: string, origin: string): Promise<number> {
   const allowed = response.headers.get("access-control-allow-headers") ?? "";
   assert.equal(allowed.includes("custom-header-1"), response.status === 204);
   return response.status;
+}
+
+/** The status that a page's WebSocket is answered with. */
+function upgrade(t: TestContext, url: string, origin: string): Promise<number> {
+  const target = `${url.replace("http", "ws")}/chat.v1.ChatService/Chat`;
+  const socket = new WebSocket(target, "parley.tunnel.v1", { origin });
+  t.after(() => socket.terminate());
+  return new Promise((resolve, reject) => {
+    socket.once("open", () => resolve(101));
+    socket.once("unexpected-response", (_, response) => resolve(response.statusCode ?? 0));
+    socket.once("error", reject);
+  });
 }
 
 function decoder(): ReadableWritablePair<string, Uint8Array> {

@@ -46,7 +46,8 @@ export class TunnelStream extends Duplex implements LeanStream {
   #isCorked = false;
 
   constructor(webSocket: WebSocket, socket: Socket) {
-    super({ readableHighWaterMark: 16_384, writableHighWaterMark: 65_536 });
+    // The queue holds what is not read yet: it gathers what is small.
+    super({ readableHighWaterMark: 1, writableHighWaterMark: 65_536 });
     this.#webSocket = webSocket;
     this.#socket = socket;
   }

@@ -18,7 +18,7 @@ process.on("disconnect", () => process.exit(1));
 
 process.on("message", async (request: EchoProcessRequest) => {
   if (request.kind === "start") {
-    const { listen = {}, bodyTimeoutMs } = request.options;
+    const { listen = {}, bodyTimeoutMs, firstFrameTimeoutMs } = request.options;
     server = await startEchoServer(
       { after: () => {} },
       {
@@ -29,6 +29,10 @@ process.on("message", async (request: EchoProcessRequest) => {
           acceptCompression: limitDecompression([compressionGzip, compressionBrotli]),
         },
         leanPath: { readMaxBytes: maxMessageBytes, ...(bodyTimeoutMs ? { bodyTimeoutMs } : {}) },
+        tunnel: {
+          readMaxBytes: maxMessageBytes,
+          ...(firstFrameTimeoutMs ? { firstFrameTimeoutMs } : {}),
+        },
         routes: (router) => guardRequests(router, bodyTimeoutMs ? { bodyTimeoutMs } : {}),
       },
     );

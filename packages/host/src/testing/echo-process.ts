@@ -10,6 +10,8 @@ export const maxMessageBytes: number = 10 * 1024 * 1024;
 export interface EchoProcessOptions {
   readonly listen?: ListenerOptions;
   readonly bodyTimeoutMs?: number;
+  /** Of the WebSocket tunnel. */
+  readonly firstFrameTimeoutMs?: number;
 }
 
 /** How an echo server stands, as far as memory goes after garbage collection. */
