@@ -131,7 +131,7 @@ test("a fault amid a call cancels it", async (t) => {
 test("a socket that says nothing is closed", async (t) => {
   const { url } = await startEchoServer(t, { tunnel: { firstFrameTimeoutMs: 20 } });
   const call = await openTunnel(t, url, "Unary");
-  assert.deepEqual(await call.closed, { code: 1008, reason: "no request within 20 ms" });
+  assert.deepEqual(await call.closed, { code: 3008, reason: "no request within 20 ms" });
 });
 
 test("a client that is gone is found, one that only listens is not", async (t) => {

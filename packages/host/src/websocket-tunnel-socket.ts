@@ -19,6 +19,9 @@ export interface TunnelSocketOptions {
   readonly onError: (error: unknown) => void;
 }
 
+/** https://www.iana.org/assignments/websocket/websocket.xhtml#close-code-number */
+const timeoutCode = 3008;
+
 /**
  * Serves the one call of a socket: waits for its request, hands the frames that follow to
  * the call's stream, and closes the socket of a client that breaks a rule, with the reason.
@@ -36,7 +39,7 @@ export function serveTunnelSocket(
   sockets.add(webSocket);
   waiting.add(webSocket);
   const timer = setTimeout(
-    () => webSocket.close(1008, `no request within ${firstFrameTimeoutMs} ms`),
+    () => webSocket.close(timeoutCode, `no request within ${firstFrameTimeoutMs} ms`),
     firstFrameTimeoutMs,
   );
   const unwatch = keepAlive.watch({
