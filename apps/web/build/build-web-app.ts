@@ -1,6 +1,15 @@
 import { createHash } from "node:crypto";
-import { existsSync, globSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  globSync,
+  mkdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 
 const webFolder = fileURLToPath(new URL("..", import.meta.url));
@@ -11,6 +20,9 @@ export const distFolder: string = join(webFolder, "dist");
 
 // Not served: the server has no route for files that begin with a dot.
 const recordPath = join(distFolder, ".inputs");
+
+const lockFolder = join(webFolder, "node_modules", ".build-lock");
+const maxBuildMs = 60_000;
 
 const inputs = [
   "pnpm-lock.yaml",
@@ -40,6 +52,30 @@ export async function buildWebApp(): Promise<void> {
   const { build } = await import("vite");
   await build({ root: webFolder, logLevel: "warn" });
   writeFileSync(recordPath, hash);
+}
+
+/** Builds it if it is stale: for tests, of which several may start at once. */
+export async function buildIfStale(): Promise<void> {
+  while (isStale()) {
+    try {
+      mkdirSync(lockFolder);
+    } catch {
+      if (
+        Date.now() - (statSync(lockFolder, { throwIfNoEntry: false })?.mtimeMs ?? 0) >
+        maxBuildMs
+      ) {
+        // Of a process that was killed.
+        rmSync(lockFolder, { recursive: true, force: true });
+      }
+      await delay(100);
+      continue;
+    }
+    try {
+      await buildWebApp();
+    } finally {
+      rmSync(lockFolder, { recursive: true });
+    }
+  }
 }
 
 function hashInputs(): string {

@@ -36,7 +36,13 @@ export function LineChart({ chart, windowSeconds, onPoint }: LineChartProps): Re
     }
     const grid = resolveColor(element, "--border");
     const text = resolveColor(element, "--ink-faint");
-    const axis = { stroke: text, font, grid: { stroke: grid, width: 1 }, ticks: { show: false } };
+    const axis = {
+      stroke: text,
+      font,
+      grid: { stroke: grid, width: 1 },
+      ticks: { show: false },
+      gap: 6,
+    };
     const created = new UPlot(
       {
         width: element.clientWidth,
@@ -58,6 +64,8 @@ export function LineChart({ chart, windowSeconds, onPoint }: LineChartProps): Re
           {
             ...axis,
             grid: { show: false },
+            size: 26,
+            gap: 6,
             space: 70,
             values: (_, times) => times.map(formatTick),
           },

@@ -35,10 +35,12 @@ export function useConversationScroll(options: ConversationScrollOptions): Conve
   const isShifted = useIsShifted(rows);
   const isPlaced = useRef(false);
 
+  const lastTop = useRef(0);
   const scrollToEnd = useCallback(() => {
     const element = scroller.current;
     if (element) {
       element.scrollTop = element.scrollHeight;
+      lastTop.current = element.scrollTop;
     }
   }, [scroller]);
 
@@ -55,12 +57,25 @@ export function useConversationScroll(options: ConversationScrollOptions): Conve
     if (!element) {
       return;
     }
-    const below = element.scrollHeight - element.scrollTop - element.clientHeight;
-    follows.current = below <= atEndWithinPixels;
+    lastTop.current = element.scrollTop;
+    follows.current = belowOf(element) <= atEndWithinPixels;
     room.isPinned = follows.current;
     setIsAtEnd(follows.current);
     onAtEnd(follows.current);
   }, [room, scroller, onAtEnd]);
+
+  const follow = useCallback(() => {
+    const element = scroller.current;
+    if (!element || !follows.current) {
+      return;
+    }
+    // Somebody scrolled up just now: the event that tells is still on its way.
+    const isLeft = element.scrollTop < lastTop.current && belowOf(element) > atEndWithinPixels;
+    if (!isLeft) {
+      scrollToEnd();
+    }
+    update();
+  }, [scroller, scrollToEnd, update]);
 
   useLayoutEffect(() => {
     if (rows.length > 0 && !isPlaced.current) {
@@ -73,11 +88,11 @@ export function useConversationScroll(options: ConversationScrollOptions): Conve
         return;
       }
     }
-    if (follows.current) {
-      scrollToEnd();
-      update();
+    // What is added or taken away at the start leaves the list where it is.
+    if (!isShifted) {
+      follow();
     }
-  }, [rows, scrollToEnd, update]);
+  }, [rows, isShifted, follow, update]);
   // Rows can be there without any scrolling: fewer than fill the window.
   // biome-ignore lint/correctness/useExhaustiveDependencies: it is what came with the rows that is looked at
   useEffect(loadOlder, [rows, loadOlder]);
@@ -88,7 +103,7 @@ export function useConversationScroll(options: ConversationScrollOptions): Conve
     },
     [room],
   );
-  useFollowedResize(scroller, follows, scrollToEnd);
+  useFollowedResize(scroller, follow);
 
   return {
     list,
@@ -98,11 +113,7 @@ export function useConversationScroll(options: ConversationScrollOptions): Conve
       update();
       loadOlder();
     },
-    onResize() {
-      if (follows.current) {
-        scrollToEnd();
-      }
-    },
+    onResize: follow,
     showLatest() {
       follows.current = true;
       scrollToEnd();
@@ -121,20 +132,17 @@ function useIsShifted(rows: readonly MessageRow[]): boolean {
 }
 
 /** Stays at the end when the window changes its height: for the keyboard of a phone, say. */
-function useFollowedResize(
-  scroller: RefObject<HTMLElement | null>,
-  follows: RefObject<boolean>,
-  scrollToEnd: () => void,
-): void {
+function useFollowedResize(scroller: RefObject<HTMLElement | null>, follow: () => void): void {
   useEffect(() => {
-    const observer = new ResizeObserver(() => {
-      if (follows.current) {
-        scrollToEnd();
-      }
-    });
+    const observer = new ResizeObserver(follow);
     if (scroller.current) {
       observer.observe(scroller.current);
     }
     return () => observer.disconnect();
-  }, [scroller, follows, scrollToEnd]);
+  }, [scroller, follow]);
+}
+
+/** How many pixels there are below what is in view. */
+function belowOf({ scrollHeight, scrollTop, clientHeight }: HTMLElement): number {
+  return scrollHeight - scrollTop - clientHeight;
 }

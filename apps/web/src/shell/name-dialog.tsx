@@ -15,8 +15,9 @@ export function NameDialog({
   const [name, setName] = useState(current);
   const fieldId = useId();
   const trimmed = name.trim();
+  const title = current === "" ? "Welcome to Parley" : "Change your name";
   return (
-    <Dialog label="Your name" onClose={onClose}>
+    <Dialog label={title} onClose={onClose}>
       <form
         className="name-form"
         onSubmit={(event) => {
@@ -27,7 +28,7 @@ export function NameDialog({
           }
         }}
       >
-        <h2>{current === "" ? "Welcome to Parley" : "Change your name"}</h2>
+        <h2>{title}</h2>
         <p>
           {current === ""
             ? "Others see this name beside what you say. It stays in this browser."

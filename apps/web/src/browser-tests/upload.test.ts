@@ -1,0 +1,68 @@
+import assert from "node:assert/strict";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { after, before, suite, type TestContext, test } from "node:test";
+import { launchChromium } from "@parley/testing/chromium";
+import { temporaryFolder } from "@parley/testing/temporary-folder";
+import { needsTools } from "@parley/testing/tools";
+import type { Browser } from "playwright-core";
+import { openPage } from "../testing/web-page.ts";
+import { startWebServer } from "../testing/web-server.ts";
+
+const lineCount = 100_000;
+
+suite("uploading in Chromium", needsTools("chromium"), () => {
+  let browser: Browser;
+  before(async () => {
+    browser = await launchChromium();
+  });
+  after(() => browser?.close());
+
+  test(`a file of ${lineCount} lines, two of them bad, and once more`, async (t) => {
+    const server = await startWebServer(t);
+    const page = await openPage(browser, server, { user: "Ada", fragment: "#/upload" });
+    await page.getByLabel("File").setInputFiles(writeLines(t));
+    await page.getByLabel("Room of lines that name none").fill("archive");
+    await page.getByRole("button", { name: "Upload" }).click();
+    const result = page.getByRole("region", { name: "Upload" });
+    await result.getByText("99,998 messages stored").waitFor({ timeout: 60_000 });
+    await result.getByText("2 lines were left out.").waitFor();
+    await result.getByText("line 500").waitFor();
+    await result.getByText('no "content"').waitFor();
+    t.diagnostic(await result.getByRole("term").locator("..").allTextContents().then(String));
+
+    const { rooms } = await server.client.listRooms();
+    const archive = rooms.find(({ name }) => name === "archive");
+    assert.equal(archive?.messageCount, 99_998n);
+
+    await page.getByRole("button", { name: "Upload" }).click();
+    await result.getByText("99,998 messages stored, 99,998 of them before").waitFor({
+      timeout: 60_000,
+    });
+    await page.getByRole("link", { name: "Go to # archive" }).click();
+    await page.getByText("line 100000", { exact: true }).waitFor();
+  });
+
+  test("an upload is cancelled", async (t) => {
+    const server = await startWebServer(t);
+    const page = await openPage(browser, server, { user: "Ada", fragment: "#/upload" });
+    await page.getByLabel("File").setInputFiles(writeLines(t));
+    await page.getByLabel("Room of lines that name none").fill("archive");
+    await page.getByRole("button", { name: "Upload" }).click();
+    await page.getByRole("button", { name: "Cancel" }).click();
+    await page.getByText("Cancelled", { exact: true }).waitFor();
+  });
+});
+
+function writeLines(t: TestContext): string {
+  const path = join(temporaryFolder(t), "messages.ndjson");
+  const lines = Array.from({ length: lineCount }, (_, index) => {
+    const number = index + 1;
+    if (number === 500) {
+      return "nonsense";
+    }
+    return JSON.stringify(number === 70_000 ? {} : { content: `line ${number}`, user: "importer" });
+  });
+  writeFileSync(path, lines.join("\n"));
+  return path;
+}
