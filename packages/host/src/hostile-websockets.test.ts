@@ -1,10 +1,15 @@
 import { once } from "node:events";
-import { connect, type Socket } from "node:net";
 import { suite, test } from "node:test";
 import fc from "fast-check";
-import { connectStream, echoFrame, openTunnel, type RawTunnel } from "./testing/raw-tunnel.ts";
+import {
+  connectStream,
+  echoFrame,
+  openBareTunnel,
+  openTunnel,
+  type RawTunnel,
+} from "./testing/raw-tunnel.ts";
 import { type AttackScope, underWatch } from "./testing/under-watch.ts";
-import { tunnelProtocol, windowBytes } from "./websocket-tunnel-frames.ts";
+import { windowBytes } from "./websocket-tunnel-frames.ts";
 
 const mebibyte = 1024 * 1024;
 
@@ -59,7 +64,7 @@ suite("WebSockets under attack", () => {
   test("bytes of any kind after the handshake", async (t) => {
     await underWatch(t, {}, async (server) => {
       const attack = async (pieces: readonly Uint8Array[]) => {
-        const socket = await handshake(server, server.port);
+        const socket = await openBareTunnel(server, server.port);
         const closed = once(socket, "close");
         for (const piece of pieces) {
           socket.write(piece);
@@ -115,7 +120,7 @@ suite("WebSockets under attack", () => {
         Array.from({ length: 500 }, () => openTunnel(server, server.url, "BidiStream")),
       );
       for (let count = 0; count < 500; count++) {
-        (await handshake(server, server.port)).resetAndDestroy();
+        (await openBareTunnel(server, server.port)).resetAndDestroy();
       }
       await Promise.all(silent.map(({ closed }) => closed));
     });
@@ -143,7 +148,7 @@ suite("WebSockets under attack", () => {
 
   test("a flood of pings whose answers nobody reads", async (t) => {
     await underWatch(t, {}, async (server) => {
-      const socket = await handshake(server, server.port);
+      const socket = await openBareTunnel(server, server.port);
       socket.pause();
       const closed = new Promise<void>((resolve) => socket.once("close", () => resolve()));
       const ping = Buffer.concat([Buffer.of(0x89, 0xfd, 0, 0, 0, 0), Buffer.alloc(125)]);
@@ -173,26 +178,4 @@ async function pong({ socket, closed }: RawTunnel): Promise<void> {
   const answered = once(socket, "pong");
   socket.ping();
   await Promise.race([answered, closed]);
-}
-
-/** A connection on which the server has accepted a WebSocket. */
-async function handshake(scope: AttackScope, port: number): Promise<Socket> {
-  const socket = connect(port, "127.0.0.1");
-  socket.on("error", () => {});
-  scope.after(() => socket.destroy());
-  socket.write(
-    [
-      "GET /testing.v1.EchoService/BidiStream HTTP/1.1",
-      "Host: localhost",
-      "Connection: Upgrade",
-      "Upgrade: websocket",
-      "Sec-WebSocket-Version: 13",
-      "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
-      `Sec-WebSocket-Protocol: ${tunnelProtocol}`,
-      "",
-      "",
-    ].join("\r\n"),
-  );
-  await once(socket, "data");
-  return socket;
 }

@@ -1,10 +1,9 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { connect } from "node:net";
 import { suite, test } from "node:test";
 import { startEchoServer } from "./testing/echo-server.ts";
-import { openTunnel, type RawTunnel } from "./testing/raw-tunnel.ts";
-import { tunnelProtocol, windowBytes } from "./websocket-tunnel-frames.ts";
+import { openBareTunnel, openTunnel, type RawTunnel } from "./testing/raw-tunnel.ts";
+import { windowBytes } from "./websocket-tunnel-frames.ts";
 
 /** What a client does wrong, and how its socket is closed. */
 const faults: [name: string, code: number, reason: RegExp, act: (call: RawTunnel) => void][] = [
@@ -156,23 +155,7 @@ test("a client that is gone is found, one that only listens is not", async (t) =
 
 test("garbage in the place of frames closes the connection", async (t) => {
   const { port } = await startEchoServer(t, { tunnel: {} });
-  const socket = connect(port, "127.0.0.1");
-  t.after(() => socket.destroy());
-  socket.write(
-    [
-      "GET /testing.v1.EchoService/Unary HTTP/1.1",
-      "Host: localhost",
-      "Connection: Upgrade",
-      "Upgrade: websocket",
-      "Sec-WebSocket-Version: 13",
-      "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
-      `Sec-WebSocket-Protocol: ${tunnelProtocol}`,
-      "",
-      "",
-    ].join("\r\n"),
-  );
-  const [answer] = await once(socket, "data");
-  assert.match(String(answer), /^HTTP\/1\.1 101 /);
+  const socket = await openBareTunnel(t, port);
   socket.write("GET / HTTP/1.1\r\n\r\n");
   socket.resume();
   await once(socket, "end");

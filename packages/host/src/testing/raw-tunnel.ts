@@ -1,7 +1,8 @@
+import assert from "node:assert/strict";
 import { once } from "node:events";
 import type { IncomingMessage } from "node:http";
+import { connect as connectTcp, type Socket } from "node:net";
 import { text } from "node:stream/consumers";
-import type { TestContext } from "node:test";
 import { create, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
 import { type ClientOptions, WebSocket } from "ws";
 import { EchoRequestSchema } from "../gen/testing/v1/echo_pb.ts";
@@ -38,6 +39,11 @@ export interface TunnelResponse {
   readonly headers: Readonly<Record<string, string>>;
 }
 
+/** What a socket lasts as long as. */
+export interface TunnelScope {
+  after(callback: () => unknown): void;
+}
+
 /** An answer to an upgrade request other than a WebSocket. */
 export interface Refusal {
   readonly status: number;
@@ -58,7 +64,7 @@ export function endOf(body: Buffer): { error?: { code: string; message?: string 
 
 /** Opens a socket, which is gone when the test ends. */
 export async function openTunnel(
-  t: Pick<TestContext, "after">,
+  t: TunnelScope,
   url: string,
   method: string,
   options: ClientOptions & { readonly service?: string } = {},
@@ -69,9 +75,32 @@ export async function openTunnel(
   return tunnel;
 }
 
+/** A connection on which the server has accepted a tunnel, for a client that knows no frames. */
+export async function openBareTunnel(t: TunnelScope, port: number): Promise<Socket> {
+  const socket = connectTcp(port, "127.0.0.1");
+  socket.on("error", () => {});
+  t.after(() => socket.destroy());
+  socket.write(
+    [
+      "GET /testing.v1.EchoService/BidiStream HTTP/1.1",
+      "Host: localhost",
+      "Connection: Upgrade",
+      "Upgrade: websocket",
+      "Sec-WebSocket-Version: 13",
+      "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
+      `Sec-WebSocket-Protocol: ${tunnelProtocol}`,
+      "",
+      "",
+    ].join("\r\n"),
+  );
+  const [answer] = await once(socket, "data");
+  assert.match(String(answer), /^HTTP\/1\.1 101 /);
+  return socket;
+}
+
 /** The answer of a server that refuses the socket. */
 export async function refusalOf(
-  t: Pick<TestContext, "after">,
+  t: TunnelScope,
   url: string,
   options: ClientOptions & { readonly protocols?: string[] } = {},
 ): Promise<Refusal> {
@@ -81,7 +110,7 @@ export async function refusalOf(
 }
 
 function connect(
-  t: Pick<TestContext, "after">,
+  t: TunnelScope,
   url: string,
   method: string,
   {
