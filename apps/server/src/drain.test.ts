@@ -24,6 +24,7 @@ import { RetryInfoSchema } from "@parley/proto/google/rpc/error_details";
 import { freePort } from "@parley/testing/free-port";
 import { startServerProcess } from "@parley/testing/server-process";
 import { temporaryFolder } from "@parley/testing/temporary-folder";
+import { WebSocket } from "ws";
 import {
   Health,
   HealthCheckResponse_ServingStatus as Status,
@@ -268,6 +269,22 @@ suite("clients that do not go along", { concurrency: 2 }, () => {
     return Buffer.concat([Buffer.from(head), body]);
   }
 
+  /** Opens a WebSocket, sends these frames, and neither grants nor reads any more. */
+  async function tunnel(url: string, ...frames: (string | Buffer)[]) {
+    const target = `${url.replace("http", "ws")}/chat.v1.ChatService/SubscribeMessages`;
+    const socket = new WebSocket(target, "parley.tunnel.v1");
+    socket.on("error", () => {});
+    await once(socket, "open");
+    for (const frame of frames) {
+      socket.send(frame, { binary: frame !== frames[0] });
+    }
+    if (frames.length > 0) {
+      await once(socket, "message");
+      socket.pause();
+    }
+    return () => socket.terminate();
+  }
+
   const subscribe = envelope(toBinary(SubscribeRequestSchema, request));
   const half = envelope(message.subarray(0, 10), 0, message.length);
   const stream = "application/connect+proto";
@@ -294,6 +311,9 @@ suite("clients that do not go along", { concurrency: 2 }, () => {
         awaitAnswer: true,
         end: true,
       }),
+    "a stalled subscription over a WebSocket": (url) =>
+      tunnel(url, JSON.stringify({ headers: { "content-type": stream } }), subscribe, ""),
+    "a WebSocket that says nothing": (url) => tunnel(url),
   };
   const everyone = async (url: string) => {
     const closes = await Promise.all(Object.values(stuck).map((open) => open(url)));
