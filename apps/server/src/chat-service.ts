@@ -27,11 +27,12 @@ import {
 } from "./chat-context.ts";
 import { ChatSession } from "./chat-session.ts";
 import { checkChatMessage } from "./check-chat-message.ts";
+import { messageId } from "./message-id.ts";
 import type { AppendResult, NamedRoomExtent } from "./message-log.ts";
 import { Notifier } from "./notifier.ts";
 import { compareNames } from "./rooms.ts";
 import { invalidArgument, toPosition } from "./service-errors.ts";
-import { messageId, toMessage, toRecord } from "./stored-messages.ts";
+import { toMessage, toRecord } from "./stored-messages.ts";
 import { SubscriptionStream } from "./subscription-stream.ts";
 
 const defaultPageSize = 100;

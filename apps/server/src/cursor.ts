@@ -126,21 +126,30 @@ export class Cursor {
       this.#page = undefined;
       return tail.chunkAfter(this.#position);
     }
-    const chunk = this.#page?.chunkAfter(this.#position);
+    if (this.#loading) {
+      return undefined;
+    }
+    const { name } = this.room;
+    let chunk = this.#page?.chunkAfter(this.#position);
     if (!chunk) {
-      this.#load();
+      this.#page = this.#pages.load(name, this.#position);
+      chunk = this.#page.chunkAfter(this.#position);
+      if (!chunk) {
+        this.#load(this.#page);
+        return undefined;
+      }
+    }
+    if (chunk.lastSequence < tail.startsAfter) {
+      // The next page is read while this one is sent.
+      this.#pages.load(name, chunk.lastSequence);
     }
     return chunk;
   }
 
-  async #load(): Promise<void> {
-    if (this.#loading) {
-      return;
-    }
+  async #load(page: CachedPage): Promise<void> {
     this.#loading = true;
     try {
-      this.#page = this.#pages.load(this.room.name, this.#position);
-      await this.#page.loaded;
+      await page.loaded;
     } catch (error) {
       this.#error = error as MessageLogError;
     }

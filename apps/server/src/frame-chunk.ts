@@ -1,15 +1,7 @@
 import { fromBinary } from "@bufbuild/protobuf";
-import { envelopeHeaderBytes } from "@parley/host/envelope-reader";
+import { envelopeHeaderBytes } from "@parley/host/envelope";
 import { type Message, MessageSchema } from "@parley/proto/chat/v1";
-import type { StoredMessage } from "./message-log.ts";
-import { messageId } from "./stored-messages.ts";
-import { varintTag, writeText, writeVarint } from "./wire-format.ts";
-
-// The fields of a message that only the append decides.
-const idField = 1;
-const sequenceField = 7;
-/** More than the id, the sequence and their tags can take. */
-const maxSuffixBytes = 48;
+import type { EncodedFrames } from "./encode-frames.ts";
 
 /** Frames of some messages, in one piece of memory. */
 export interface Frames {
@@ -17,40 +9,17 @@ export interface Frames {
   readonly messageCount: number;
 }
 
-/**
- * Messages of a room, in order, as the frames that all their readers are sent: each
- * one completed with its id and sequence, and put in its envelope, once.
- */
+/** Messages of a room, in order, as the frames that all their readers are sent. */
 export class FrameChunk {
-  readonly #bytes: Buffer;
-  readonly #sequences: readonly number[];
-  /** Where each frame ends. */
-  readonly #ends: readonly number[];
+  readonly #bytes: Uint8Array;
+  readonly #sequences: ArrayLike<number>;
+  readonly #ends: ArrayLike<number>;
   #messages: Message[] | undefined;
 
-  /** @param stored - at least one message, in order */
-  constructor(stored: readonly StoredMessage[]) {
-    const capacity = stored.reduce(
-      (sum, { payload }) => sum + envelopeHeaderBytes + payload.byteLength + maxSuffixBytes,
-      0,
-    );
-    const bytes = Buffer.allocUnsafe(capacity);
-    const ends: number[] = [];
-    let offset = 0;
-    for (const { payload, number, sequence } of stored) {
-      const start = offset;
-      bytes.set(payload, start + envelopeHeaderBytes);
-      offset = start + envelopeHeaderBytes + payload.byteLength;
-      const id = messageId(number);
-      offset = writeText(bytes, offset, idField, id, id.length);
-      bytes[offset] = varintTag(sequenceField);
-      offset = writeVarint(bytes, offset + 1, sequence);
-      bytes[start] = 0;
-      bytes.writeUInt32BE(offset - start - envelopeHeaderBytes, start + 1);
-      ends.push(offset);
-    }
-    this.#bytes = bytes.subarray(0, offset);
-    this.#sequences = stored.map(({ sequence }) => sequence);
+  /** @param encoded - of at least one message */
+  constructor({ bytes, sequences, ends }: EncodedFrames) {
+    this.#bytes = bytes;
+    this.#sequences = sequences;
     this.#ends = ends;
   }
 
@@ -64,7 +33,7 @@ export class FrameChunk {
   }
 
   get lastSequence(): number {
-    return this.#sequences.at(-1) as number;
+    return this.#sequences[this.#sequences.length - 1] as number;
   }
 
   /** The index of the first message after a sequence; `messageCount` if there is none. */

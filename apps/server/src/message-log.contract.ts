@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { encodeFrames } from "./encode-frames.ts";
 import {
   type AppendRecord,
   type CommittedMessage,
@@ -70,6 +71,25 @@ export function testMessageLogContract(
     assert.deepEqual(page.extent, await log.extent("a"));
     assert.equal(page.extent.head, results[2]?.sequence);
     assert.equal(page.extent.messageCount, 2);
+    await log.close();
+  });
+
+  contractTest("a room reads back as frames what it reads back as messages", async ({ open }) => {
+    const log = await open();
+    const long = "x".repeat(100_000);
+    await log.append(["1", "2", "", long, "5"].map((content) => record("a", content)));
+    for (const limit of [everything, { messages: 2, bytes: 1 << 30 }, { messages: 9, bytes: 2 }]) {
+      for (const after of [0, 1, 3, 4, 5]) {
+        const { messages } = await log.readAfter("a", after, limit);
+        const frames = await log.readFrames("a", after, limit);
+        const expected = encodeFrames(messages);
+        assert.deepEqual(Buffer.from(frames.bytes), Buffer.from(expected.bytes));
+        assert.deepEqual(Array.from(frames.sequences), expected.sequences);
+        assert.deepEqual(Array.from(frames.ends), expected.ends);
+      }
+    }
+    assert.equal((await log.readFrames("b", 0, everything)).ends.length, 0);
+    await assert.rejects(log.readFrames("a", 6, everything), { code: "out-of-range" });
     await log.close();
   });
 

@@ -1,3 +1,5 @@
+import type { EncodedFrames } from "./encode-frames.ts";
+
 /**
  * The contract of the durable store of rooms. Every engine implements it and
  * passes the tests of message-log.contract.ts.
@@ -39,6 +41,9 @@ export interface MessageLog {
    * everything after it, or does not reach that far.
    */
   readAfter(room: string, sequence: number, limit: PageLimit): Promise<Page>;
+
+  /** Reads as `readAfter` does, messages that are ready for their readers. */
+  readFrames(room: string, sequence: number, limit: PageLimit): Promise<EncodedFrames>;
 
   /**
    * Reads the messages just before a sequence, the one it names excluded;

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { type MessageLog, MessageLogError, type Page } from "./message-log.ts";
+import { type EncodedFrames, encodeFrames } from "./encode-frames.ts";
+import { type MessageLog, MessageLogError } from "./message-log.ts";
 import { type CachedPage, PageCache } from "./page-cache.ts";
 
 /** Far more than what a frame adds to it. */
@@ -16,13 +17,13 @@ function next(page: CachedPage, sequence: number): number | undefined {
 function createLog() {
   const reads: { after: string; finish: () => Promise<void>; fail: (error: Error) => void }[] = [];
   const log = {
-    readAfter(room: string, sequence: number): Promise<Page> {
-      const { promise, resolve, reject } = Promise.withResolvers<Page>();
+    readFrames(room: string, sequence: number): Promise<EncodedFrames> {
+      const { promise, resolve, reject } = Promise.withResolvers<EncodedFrames>();
       const messages = [sequence + 1, sequence + 2]
         .filter((one) => one <= extent.head)
         .map((one) => ({ sequence: one, number: one, payload: new Uint8Array(payloadBytes) }));
       const finish = async () => {
-        resolve({ messages, hasMore: false, extent });
+        resolve(encodeFrames(messages));
         await new Promise(setImmediate);
       };
       reads.push({ after: `${room} ${sequence}`, finish, fail: reject });

@@ -1,7 +1,8 @@
+import type { EncodedFrames } from "./encode-frames.ts";
 import { FrameChunk } from "./frame-chunk.ts";
-import type { MessageLog, Page } from "./message-log.ts";
+import type { MessageLog } from "./message-log.ts";
 
-const pageLimit = { messages: 1_000, bytes: 64 * 1024 };
+const pageLimit = { messages: 500, bytes: 64 * 1024 };
 
 /**
  * Pages of the log for readers behind the tail, bounded in bytes for all of them
@@ -27,7 +28,7 @@ export class PageCache {
     if (known) {
       return known;
     }
-    const page = new CachedPage(this.#log.readAfter(room, sequence, pageLimit));
+    const page = new CachedPage(this.#log.readFrames(room, sequence, pageLimit));
     this.#pages.set(key, page);
     page.loaded.then(
       () => {
@@ -62,9 +63,9 @@ export class CachedPage {
   readonly loaded: Promise<void>;
   #chunk: FrameChunk | undefined;
 
-  constructor(loading: Promise<Page>) {
-    this.loaded = loading.then(({ messages }) => {
-      this.#chunk = messages.length > 0 ? new FrameChunk(messages) : undefined;
+  constructor(loading: Promise<EncodedFrames>) {
+    this.loaded = loading.then((frames) => {
+      this.#chunk = frames.ends.length > 0 ? new FrameChunk(frames) : undefined;
     });
   }
 

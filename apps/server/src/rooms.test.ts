@@ -190,7 +190,7 @@ test("a room that failed to load is loaded again", async (t) => {
   const failing: MessageLog = Object.create(log, {
     epoch: { value: log.epoch },
     follow: { value: log.follow.bind(log) },
-    readAfter: { value: log.readAfter.bind(log) },
+    readFrames: { value: log.readFrames.bind(log) },
     extent: {
       value: (room: string) => (failures-- > 0 ? Promise.reject(error) : log.extent(room)),
     },

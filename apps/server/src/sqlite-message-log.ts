@@ -1,6 +1,7 @@
 import { once } from "node:events";
 import type { DatabaseSync } from "node:sqlite";
 import { Worker } from "node:worker_threads";
+import type { EncodedFrames } from "./encode-frames.ts";
 import {
   type AppendRecord,
   type AppendResult,
@@ -15,6 +16,7 @@ import {
 import { lockDataFolder } from "./sqlite-database.ts";
 import {
   fromPlainError,
+  type PackedFrames,
   type PackedPage,
   packRecords,
   type ReaderQuery,
@@ -196,6 +198,12 @@ class SqliteMessageLog implements MessageLog {
   async readAfter(room: string, sequence: number, limit: PageLimit): Promise<Page> {
     const page = await this.#read<PackedPage>({ type: "after", room, sequence, ...limit });
     return unpackPage(page);
+  }
+
+  async readFrames(room: string, sequence: number, limit: PageLimit): Promise<EncodedFrames> {
+    const packed = await this.#read<PackedFrames>({ type: "frames", room, sequence, ...limit });
+    const { frames, sequences, ends } = packed;
+    return { bytes: new Uint8Array(frames), sequences, ends };
   }
 
   async readBefore(room: string, sequence: number, limit: PageLimit): Promise<Page> {

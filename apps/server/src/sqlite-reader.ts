@@ -1,19 +1,18 @@
 import { parentPort, workerData } from "node:worker_threads";
-import {
-  MessageLogError,
-  type NamedRoomExtent,
-  type RoomExtent,
-  type StoredMessage,
-} from "./message-log.ts";
+import { encodeFrames, maxFramesBytes } from "./encode-frames.ts";
+import { MessageLogError, type NamedRoomExtent, type RoomExtent } from "./message-log.ts";
 import { openForReading, translateErrors } from "./sqlite-database.ts";
+import { emptyPage, preparePages } from "./sqlite-pages.ts";
 import {
+  type PackedFrames,
   type PackedPage,
-  packPage,
+  type PageQuery,
   type ReaderQuery,
   type ReaderRequest,
   type ReaderResponse,
   type SqliteWorkerData,
   toPlainError,
+  unpackPage,
 } from "./sqlite-worker-messages.ts";
 
 // The reader of the SQLite engine, in a thread of its own: a read may wait for
@@ -27,34 +26,31 @@ function createReader(folder: string) {
   const listRooms = database.prepare(
     `SELECT name, ${extentColumns} FROM room WHERE name > ? AND message_count > 0 ORDER BY name LIMIT ?`,
   );
-  const readAfter = database.prepare(
-    "SELECT sequence, number, payload FROM message WHERE room_id = ? AND sequence > ? ORDER BY sequence",
-  );
-  const readBefore = database.prepare(
-    "SELECT sequence, number, payload FROM message WHERE room_id = ? AND sequence < ? ORDER BY sequence DESC",
-  );
+  const pages = {
+    after: preparePages(database, "after"),
+    before: preparePages(database, "before"),
+  };
 
-  function page(query: Extract<ReaderQuery, { type: "after" | "before" }>): PackedPage {
-    const { type, sequence } = query;
+  function page(query: PageQuery, direction: keyof typeof pages): PackedPage {
     const row = getRoom.get(query.room);
     const extent = toExtent(row);
-    if (type === "after" && (sequence < extent.oldest || sequence > extent.head)) {
+    const { sequence } = query;
+    if (direction === "after" && (sequence < extent.oldest || sequence > extent.head)) {
       throw MessageLogError.outOfRange(query.room, sequence, extent);
     }
-    const messages: StoredMessage[] = [];
-    let bytes = 0;
-    let hasMore = false;
-    const statement = type === "after" ? readAfter : readBefore;
-    for (const found of row ? statement.iterate(Number(row.id), sequence) : []) {
-      const message = found as unknown as StoredMessage;
-      bytes += message.payload.byteLength;
-      if (messages.length === query.messages || (bytes > query.bytes && messages.length > 0)) {
-        hasMore = true;
-        break;
-      }
-      messages.push(message);
-    }
-    return packPage(type === "after" ? messages : messages.reverse(), hasMore, extent);
+    return { ...(row ? pages[direction](Number(row.id), query) : emptyPage()), extent };
+  }
+
+  function frames(query: PageQuery): PackedFrames {
+    const { messages } = unpackPage(page(query, "after"));
+    // Of their own memory, which is handed over.
+    const bytes = Buffer.from(new ArrayBuffer(maxFramesBytes(messages)));
+    const encoded = encodeFrames(messages, bytes);
+    return {
+      frames: bytes.buffer.transfer(encoded.bytes.byteLength),
+      sequences: Float64Array.from(encoded.sequences),
+      ends: Uint32Array.from(encoded.ends),
+    };
   }
 
   /** One transaction, so that a page and the extent beside it agree. */
@@ -69,8 +65,11 @@ function createReader(folder: string) {
             return listRooms
               .all(query.afterName, query.limit)
               .map((row): NamedRoomExtent => ({ name: String(row.name), ...toExtent(row) }));
-          default:
-            return page(query);
+          case "frames":
+            return frames(query);
+          case "after":
+          case "before":
+            return page(query, query.type);
         }
       } finally {
         database.exec("COMMIT");
@@ -101,8 +100,9 @@ function serve(data: SqliteWorkerData): void {
     }
     try {
       const value = run(request.query);
-      const { payloads } = value as Partial<PackedPage>;
-      port.postMessage({ id: request.id, value }, payloads ? [payloads.buffer] : []);
+      const { payloads, frames } = value as Partial<PackedPage & PackedFrames>;
+      const moved = frames ?? payloads?.buffer;
+      port.postMessage({ id: request.id, value }, moved ? [moved] : []);
     } catch (error) {
       respond({ id: request.id, error: toPlainError(error) });
     }

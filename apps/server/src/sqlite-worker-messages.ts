@@ -4,8 +4,8 @@ import {
   MessageLogError,
   type MessageLogErrorCode,
   type Page,
+  type PageLimit,
   type RoomExtent,
-  type StoredMessage,
 } from "./message-log.ts";
 
 /** What the workers of the SQLite engine are started with. */
@@ -22,23 +22,33 @@ export interface SqliteWriterData extends SqliteWorkerData {
   readonly retentionBytes: number;
 }
 
-/** Records packed for the way to the writer: all payloads in one transferred buffer. */
+/**
+ * Records packed for the way to the writer: few objects, since each costs to be cloned, and
+ * all payloads in one transferred buffer.
+ */
 export interface PackedRecords {
-  readonly rooms: string[];
-  readonly users: string[];
-  readonly idempotencyKeys: string[];
-  readonly receivedAtMs: Float64Array;
-  readonly payloadBytes: Uint32Array;
+  /** Each room once. */
+  readonly rooms: readonly string[];
+  /** Of each record, one behind the other: index of the room, receivedAtMs, payload bytes. */
+  readonly fields: Float64Array;
   readonly payloads: Uint8Array<ArrayBuffer>;
+  /** Of those records that have a key, by index. */
+  readonly keys: ReadonlyMap<number, PackedKey>;
 }
 
-/** Results packed for the way back, in the order of the records. */
-export interface PackedResults {
-  readonly sequences: Float64Array;
-  readonly numbers: Float64Array;
-  readonly receivedAtMs: Float64Array;
-  readonly duplicates: Uint8Array;
+export interface PackedKey {
+  readonly user: string;
+  readonly idempotencyKey: string;
 }
+
+/** How many numbers `PackedRecords.fields` has of a record. */
+export const recordFields = 3;
+
+/** Of each record, one behind the other: sequence, number, receivedAtMs, 1 for a duplicate. */
+export type PackedResults = Float64Array;
+
+/** How many numbers `PackedResults` has of a record. */
+export const resultFields = 4;
 
 /** A page packed for the way from the reader. */
 export interface PackedPage {
@@ -50,6 +60,13 @@ export interface PackedPage {
   readonly extent: RoomExtent;
 }
 
+/** Frames on the way from the reader. */
+export interface PackedFrames {
+  readonly frames: ArrayBuffer;
+  readonly sequences: Float64Array;
+  readonly ends: Uint32Array;
+}
+
 export type WriterRequest = { type: "append"; records: PackedRecords } | { type: "close" };
 
 export type WriterResponse =
@@ -59,8 +76,14 @@ export type WriterResponse =
   | { type: "warning"; message: string }
   | { type: "closed" };
 
+/** Where a page starts, and its bounds. */
+export interface PageQuery extends PageLimit {
+  readonly room: string;
+  readonly sequence: number;
+}
+
 export type ReaderQuery =
-  | { type: "after" | "before"; room: string; sequence: number; messages: number; bytes: number }
+  | ({ type: "after" | "before" | "frames" } & PageQuery)
   | { type: "extent"; room: string }
   | { type: "rooms"; afterName: string; limit: number };
 
@@ -90,68 +113,58 @@ export function fromPlainError({ code, message, extent }: PlainError): MessageLo
 }
 
 export function packRecords(records: readonly AppendRecord[]): PackedRecords {
-  return {
-    rooms: records.map((record) => record.room),
-    users: records.map((record) => record.user),
-    idempotencyKeys: records.map((record) => record.idempotencyKey),
-    receivedAtMs: Float64Array.from(records, (record) => record.receivedAtMs),
-    ...packPayloads(records),
-  };
+  const rooms: string[] = [];
+  const roomIndexes = new Map<string, number>();
+  const keys = new Map<number, PackedKey>();
+  const fields = new Float64Array(records.length * recordFields);
+  let bytes = 0;
+  for (const [index, { room, user, idempotencyKey, receivedAtMs, payload }] of records.entries()) {
+    let roomIndex = roomIndexes.get(room);
+    if (roomIndex === undefined) {
+      roomIndex = rooms.push(room) - 1;
+      roomIndexes.set(room, roomIndex);
+    }
+    if (idempotencyKey !== "") {
+      keys.set(index, { user, idempotencyKey });
+    }
+    fields[index * recordFields] = roomIndex;
+    fields[index * recordFields + 1] = receivedAtMs;
+    fields[index * recordFields + 2] = payload.byteLength;
+    bytes += payload.byteLength;
+  }
+  const payloads = new Uint8Array(bytes);
+  let offset = 0;
+  for (const { payload } of records) {
+    payloads.set(payload, offset);
+    offset += payload.byteLength;
+  }
+  return { rooms, fields, payloads, keys };
 }
 
 export function unpackResults(results: PackedResults): AppendResult[] {
-  return Array.from(results.sequences, (sequence, index) => ({
-    sequence,
-    number: results.numbers[index] as number,
-    receivedAtMs: results.receivedAtMs[index] as number,
-    duplicate: results.duplicates[index] === 1,
-  }));
-}
-
-export function packPage(
-  messages: readonly StoredMessage[],
-  hasMore: boolean,
-  extent: RoomExtent,
-): PackedPage {
-  return {
-    sequences: Float64Array.from(messages, (message) => message.sequence),
-    numbers: Float64Array.from(messages, (message) => message.number),
-    ...packPayloads(messages),
-    hasMore,
-    extent,
-  };
+  const unpacked: AppendResult[] = [];
+  for (let index = 0; index < results.length; index += resultFields) {
+    unpacked.push({
+      sequence: results[index] as number,
+      number: results[index + 1] as number,
+      receivedAtMs: results[index + 2] as number,
+      duplicate: results[index + 3] === 1,
+    });
+  }
+  return unpacked;
 }
 
 /** The messages' payloads are views of the page's one buffer. */
 export function unpackPage(page: PackedPage): Page {
-  const payloads = unpackPayloads(page);
-  const messages = payloads.map((payload, index) => ({
-    sequence: page.sequences[index] as number,
-    number: page.numbers[index] as number,
-    payload,
-  }));
-  return { messages, hasMore: page.hasMore, extent: page.extent };
-}
-
-export function unpackPayloads(packed: {
-  readonly payloads: Uint8Array;
-  readonly payloadBytes: Uint32Array;
-}): Uint8Array[] {
   let offset = 0;
-  return Array.from(packed.payloadBytes, (bytes) => {
+  const messages = Array.from(page.payloadBytes, (bytes, index) => {
     const start = offset;
     offset += bytes;
-    return packed.payloads.subarray(start, offset);
+    return {
+      sequence: page.sequences[index] as number,
+      number: page.numbers[index] as number,
+      payload: page.payloads.subarray(start, offset),
+    };
   });
-}
-
-function packPayloads(items: readonly { readonly payload: Uint8Array }[]) {
-  const payloadBytes = Uint32Array.from(items, (item) => item.payload.byteLength);
-  const payloads = new Uint8Array(payloadBytes.reduce((sum, bytes) => sum + bytes, 0));
-  let offset = 0;
-  for (const { payload } of items) {
-    payloads.set(payload, offset);
-    offset += payload.byteLength;
-  }
-  return { payloadBytes, payloads };
+  return { messages, hasMore: page.hasMore, extent: page.extent };
 }

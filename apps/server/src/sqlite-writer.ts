@@ -2,11 +2,13 @@ import type { DatabaseSync, StatementSync } from "node:sqlite";
 import { parentPort, workerData } from "node:worker_threads";
 import { openForWriting, translateErrors } from "./sqlite-database.ts";
 import {
+  type PackedKey,
   type PackedRecords,
   type PackedResults,
+  recordFields,
+  resultFields,
   type SqliteWriterData,
   toPlainError,
-  unpackPayloads,
   type WriterRequest,
   type WriterResponse,
 } from "./sqlite-worker-messages.ts";
@@ -55,39 +57,41 @@ class SqliteWriter {
   /** Appends all records in one transaction; nothing is left of it when it fails. */
   append(records: PackedRecords): PackedResults {
     return this.#transaction("cannot append to the message log", () => {
-      const count = records.rooms.length;
-      const results: PackedResults = {
-        sequences: new Float64Array(count),
-        numbers: new Float64Array(count),
-        receivedAtMs: new Float64Array(count),
-        duplicates: new Uint8Array(count),
-      };
+      const { fields, payloads, keys } = records;
+      const rooms = records.rooms.map((name) => this.#room(name));
+      const count = fields.length / recordFields;
+      const results = new Float64Array(count * resultFields);
       const touched = new Set<Room>();
-      unpackPayloads(records).forEach((payload, index) => {
-        const room = this.#room(records.rooms[index] as string);
-        const user = records.users[index] as string;
-        const key = records.idempotencyKeys[index] as string;
-        const receivedAtMs = records.receivedAtMs[index] as number;
-        const first = key === "" ? undefined : this.#firstWithKey(room, user, key, receivedAtMs);
+      let offset = 0;
+      for (let index = 0; index < count; index++) {
+        const at = index * recordFields;
+        const room = rooms[fields[at] as number] as Room;
+        const receivedAtMs = fields[at + 1] as number;
+        const payloadBytes = fields[at + 2] as number;
+        const start = offset;
+        offset += payloadBytes;
+        const key = keys.get(index);
+        const first = key && this.#firstWithKey(room, key, receivedAtMs);
         if (first) {
-          [results.sequences[index], results.numbers[index], results.receivedAtMs[index]] = first;
-          results.duplicates[index] = 1;
-          return;
+          results.set([...first, 1], index * resultFields);
+          continue;
         }
         room.head += 1;
         room.messageCount += 1;
-        room.bytes += payload.byteLength;
+        room.bytes += payloadBytes;
         this.#lastNumber += 1;
+        const payload = payloads.subarray(start, offset);
         const { insertMessage, putKey } = this.#statements;
         insertMessage.run(room.id, room.head, this.#lastNumber, receivedAtMs, payload);
-        if (key !== "") {
-          putKey.run(room.id, user, key, room.head, this.#lastNumber, receivedAtMs);
+        if (key) {
+          const { user, idempotencyKey } = key;
+          putKey.run(room.id, user, idempotencyKey, room.head, this.#lastNumber, receivedAtMs);
         }
-        results.sequences[index] = room.head;
-        results.numbers[index] = this.#lastNumber;
-        results.receivedAtMs[index] = receivedAtMs;
+        results[index * resultFields] = room.head;
+        results[index * resultFields + 1] = this.#lastNumber;
+        results[index * resultFields + 2] = receivedAtMs;
         touched.add(room);
-      });
+      }
       for (const room of touched) {
         this.#updateRoom(room);
       }
@@ -202,8 +206,8 @@ class SqliteWriter {
     this.#statements.updateRoom.run(head, oldest, messageCount, bytes, id);
   }
 
-  #firstWithKey(room: Room, user: string, key: string, nowMs: number) {
-    const row = this.#statements.getKey.get(room.id, user, key);
+  #firstWithKey(room: Room, { user, idempotencyKey }: PackedKey, nowMs: number) {
+    const row = this.#statements.getKey.get(room.id, user, idempotencyKey);
     return row && Number(row.received_at_ms) > nowMs - this.#data.idempotencyWindowMs
       ? ([Number(row.sequence), Number(row.number), Number(row.received_at_ms)] as const)
       : undefined;
@@ -307,7 +311,8 @@ function serve(data: SqliteWriterData): void {
       return;
     }
     try {
-      respond({ type: "appended", results: writer.append(request.records) });
+      const results = writer.append(request.records);
+      respond({ type: "appended", results });
     } catch (error) {
       respond({ type: "failed", error: toPlainError(error) });
       return;

@@ -1,13 +1,9 @@
 import { create, fromBinary, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { type Message, MessageSchema } from "@parley/proto/chat/v1";
+import { messageId } from "./message-id.ts";
 import type { AppendRecord, StoredMessage } from "./message-log.ts";
 import { bytesTag, varintBytes, varintTag, writeText, writeVarint } from "./wire-format.ts";
-
-/** The id of the log's n-th message. */
-export function messageId(number: number): string {
-  return `msg_${number}`;
-}
 
 /** What of a sender's message is stored. */
 export type StorableMessage = Pick<Message, "room" | "user" | "content" | "idempotencyKey"> &

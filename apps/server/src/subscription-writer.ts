@@ -1,6 +1,6 @@
 import { toBinary } from "@bufbuild/protobuf";
 import { durationMs } from "@bufbuild/protobuf/wkt";
-import { frameMessages } from "@parley/host/envelope-reader";
+import { frameMessages } from "@parley/host/envelope";
 import type { FrameSink, FrameSource } from "@parley/host/frame-stream";
 import { type Message, MessageSchema, type SubscribeRequest } from "@parley/proto/chat/v1";
 import { type ChatContext, resolvePosition, toConnectError } from "./chat-context.ts";

@@ -1,3 +1,4 @@
+import { encodeFrames } from "./encode-frames.ts";
 import { FrameChunk } from "./frame-chunk.ts";
 import type { StoredMessage } from "./message-log.ts";
 
@@ -42,7 +43,7 @@ export class Tail {
   /** Adds the room's next messages; lets go of the oldest ones when there are too many bytes. */
   push(messages: readonly StoredMessage[]): void {
     for (const group of groupByBytes(messages)) {
-      const chunk = new FrameChunk(group);
+      const chunk = new FrameChunk(encodeFrames(group));
       this.#chunks.push(chunk);
       this.#count(cost(chunk));
     }

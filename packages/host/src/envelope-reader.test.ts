@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Code, ConnectError } from "@connectrpc/connect";
 import { array, assert as assertProperty, integer, property, uint8Array } from "fast-check";
-import { createEnvelopeReader, frameMessages } from "./envelope-reader.ts";
+import { frameMessages } from "./envelope.ts";
+import { createEnvelopeReader } from "./envelope-reader.ts";
 
 const maxMessageBytes = 1_000;
 

@@ -1,7 +1,5 @@
 import { Code, ConnectError } from "@connectrpc/connect";
-
-/** The length of an envelope's header: a flag byte and a big-endian uint32. */
-export const envelopeHeaderBytes = 5;
+import { envelopeHeaderBytes } from "./envelope.ts";
 
 const compressedFlag = 0b1;
 const endStreamFlag = 0b10;
@@ -108,18 +106,4 @@ export function createEnvelopeReader(maxMessageBytes: number): EnvelopeReader {
       }
     },
   };
-}
-
-/** Puts messages into envelopes, one behind the other. */
-export function frameMessages(messages: readonly Uint8Array[], flags = 0): Buffer {
-  const bytes = messages.reduce((sum, message) => sum + envelopeHeaderBytes + message.length, 0);
-  const frames = Buffer.allocUnsafe(bytes);
-  let offset = 0;
-  for (const message of messages) {
-    frames[offset] = flags;
-    frames.writeUInt32BE(message.length, offset + 1);
-    frames.set(message, offset + envelopeHeaderBytes);
-    offset += envelopeHeaderBytes + message.length;
-  }
-  return frames;
 }

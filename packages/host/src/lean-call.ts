@@ -11,7 +11,7 @@ import {
 } from "@connectrpc/connect";
 import { callerLeft } from "./caller-left.ts";
 import { endUpload } from "./end-upload.ts";
-import { frameMessages } from "./envelope-reader.ts";
+import { frameMessages } from "./envelope.ts";
 import {
   type BatchStream,
   type FrameSink,

@@ -16,7 +16,7 @@ import {
 import { fastifyConnectPlugin } from "@connectrpc/connect-fastify";
 import { compressionGzip, createGrpcTransport } from "@connectrpc/connect-node";
 import { fastify } from "fastify";
-import { frameMessages } from "./envelope-reader.ts";
+import { frameMessages } from "./envelope.ts";
 import { batchesOf, type FrameSink, isBatchStream, writeFrames } from "./frame-stream.ts";
 import { EchoRequestSchema, EchoResponseSchema, EchoService } from "./gen/testing/v1/echo_pb.ts";
 import { createLeanPath } from "./lean-path.ts";

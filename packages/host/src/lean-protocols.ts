@@ -13,7 +13,7 @@ import {
   setTrailerStatus,
 } from "@connectrpc/connect/protocol-grpc";
 import { trailerFlag, trailerSerialize } from "@connectrpc/connect/protocol-grpc-web";
-import { frameMessages } from "./envelope-reader.ts";
+import { frameMessages } from "./envelope.ts";
 import type { LeanStream } from "./lean-stream.ts";
 
 /** What a response consists of beside its messages. */

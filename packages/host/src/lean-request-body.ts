@@ -1,11 +1,8 @@
 import type { DescMethod, Message } from "@bufbuild/protobuf";
 import { Code, ConnectError } from "@connectrpc/connect";
 import { callerLeft } from "./caller-left.ts";
-import {
-  createEnvelopeReader,
-  type EnvelopeReader,
-  envelopeHeaderBytes,
-} from "./envelope-reader.ts";
+import { envelopeHeaderBytes } from "./envelope.ts";
+import { createEnvelopeReader, type EnvelopeReader } from "./envelope-reader.ts";
 import type { LeanStream } from "./lean-stream.ts";
 
 /** Turns the bytes of a message into what a method takes; throws a ConnectError when it can not. */
