@@ -28,8 +28,18 @@ export interface ConversationProps {
   readonly user: string;
 }
 
+// Without it the list guesses, and when it guesses anew it loses what was just scrolled.
+const typicalRowHeight = 32;
+// What is measured before it comes into view does not move what is in view.
+const measuredAheadPixels = 1_000;
+
 /** The messages of a room. Older ones are loaded on the way up. */
-export function Conversation({ ref, room, user }: ConversationProps): ReactNode {
+export function Conversation(props: ConversationProps): ReactNode {
+  const { isLoaded } = useStore(props.room.snapshot);
+  return isLoaded ? <LoadedConversation {...props} /> : <MessageSkeleton />;
+}
+
+function LoadedConversation({ ref, room, user }: ConversationProps): ReactNode {
   const snapshot = useStore(room.snapshot);
   const outgoing = useStore(room.outbox.entries);
   const { epoch, messages } = snapshot;
@@ -51,9 +61,6 @@ export function Conversation({ ref, room, user }: ConversationProps): ReactNode 
     focus: () => scroller.current?.focus(),
   }));
 
-  if (!snapshot.isLoaded) {
-    return <MessageSkeleton />;
-  }
   return (
     <div className="conversation">
       <Announcer messages={messages} user={user} />
@@ -86,7 +93,8 @@ export function Conversation({ ref, room, user }: ConversationProps): ReactNode 
               startMargin={conversationStartHeight}
               data={rows}
               shift={scroll.isShifted}
-              bufferSize={400}
+              itemSize={typicalRowHeight}
+              bufferSize={measuredAheadPixels}
               onScroll={scroll.onScroll}
               onResize={scroll.onResize}
             >

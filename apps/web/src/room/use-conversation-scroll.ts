@@ -2,6 +2,7 @@ import { type RefObject, useCallback, useEffect, useLayoutEffect, useRef, useSta
 import type { VirtualizerHandle } from "virtua";
 import type { RoomStore } from "../state/room-store.ts";
 import type { MessageRow } from "./message-rows.ts";
+import { useHand } from "./use-hand.ts";
 
 export interface ConversationScrollOptions {
   readonly room: RoomStore;
@@ -32,15 +33,14 @@ export function useConversationScroll(options: ConversationScrollOptions): Conve
   const list = useRef<VirtualizerHandle>(null);
   const [isAtEnd, setIsAtEnd] = useState(true);
   const follows = useRef(true);
+  const isHandOn = useHand(scroller);
   const isShifted = useIsShifted(rows);
   const isPlaced = useRef(false);
 
-  const lastTop = useRef(0);
   const scrollToEnd = useCallback(() => {
     const element = scroller.current;
     if (element) {
       element.scrollTop = element.scrollHeight;
-      lastTop.current = element.scrollTop;
     }
   }, [scroller]);
 
@@ -52,47 +52,50 @@ export function useConversationScroll(options: ConversationScrollOptions): Conve
     }
   }, [room, scroller]);
 
-  const update = useCallback(() => {
+  const setFollows = useCallback(
+    (isFollowing: boolean) => {
+      follows.current = isFollowing;
+      room.isPinned = isFollowing;
+      setIsAtEnd(isFollowing);
+      onAtEnd(isFollowing);
+    },
+    [room, onAtEnd],
+  );
+  const follow = useCallback(() => {
+    if (follows.current && !isHandOn()) {
+      scrollToEnd();
+    }
+  }, [scrollToEnd, isHandOn]);
+  const place = useCallback(() => {
     const element = scroller.current;
     if (!element) {
       return;
     }
-    lastTop.current = element.scrollTop;
-    follows.current = belowOf(element) <= atEndWithinPixels;
-    room.isPinned = follows.current;
-    setIsAtEnd(follows.current);
-    onAtEnd(follows.current);
-  }, [room, scroller, onAtEnd]);
-
-  const follow = useCallback(() => {
-    const element = scroller.current;
-    if (!element || !follows.current) {
-      return;
+    const belowPixels = element.scrollHeight - element.scrollTop - element.clientHeight;
+    if (belowPixels <= atEndWithinPixels) {
+      setFollows(true);
+    } else if (isHandOn()) {
+      setFollows(false);
+    } else {
+      // The list moves by itself as well, when it learns how high its rows are.
+      follow();
     }
-    // Somebody scrolled up just now: the event that tells is still on its way.
-    const isLeft = element.scrollTop < lastTop.current && belowOf(element) > atEndWithinPixels;
-    if (!isLeft) {
-      scrollToEnd();
-    }
-    update();
-  }, [scroller, scrollToEnd, update]);
+  }, [scroller, setFollows, isHandOn, follow]);
 
   useLayoutEffect(() => {
     if (rows.length > 0 && !isPlaced.current) {
       isPlaced.current = true;
       const firstNew = rows.findIndex(({ startsNew }) => startsNew);
       if (firstNew >= 0) {
-        follows.current = false;
+        setFollows(false);
         list.current?.scrollToIndex(Math.max(0, firstNew - 1), { align: "start" });
-        requestAnimationFrame(update);
+        requestAnimationFrame(place);
         return;
       }
+      setFollows(true);
     }
-    // What is added or taken away at the start leaves the list where it is.
-    if (!isShifted) {
-      follow();
-    }
-  }, [rows, isShifted, follow, update]);
+    follow();
+  }, [rows, follow, setFollows, place]);
   // Rows can be there without any scrolling: fewer than fill the window.
   // biome-ignore lint/correctness/useExhaustiveDependencies: it is what came with the rows that is looked at
   useEffect(loadOlder, [rows, loadOlder]);
@@ -110,12 +113,12 @@ export function useConversationScroll(options: ConversationScrollOptions): Conve
     isShifted,
     isAtEnd,
     onScroll() {
-      update();
+      place();
       loadOlder();
     },
     onResize: follow,
     showLatest() {
-      follows.current = true;
+      setFollows(true);
       scrollToEnd();
     },
   };
@@ -140,9 +143,4 @@ function useFollowedResize(scroller: RefObject<HTMLElement | null>, follow: () =
     }
     return () => observer.disconnect();
   }, [scroller, follow]);
-}
-
-/** How many pixels there are below what is in view. */
-function belowOf({ scrollHeight, scrollTop, clientHeight }: HTMLElement): number {
-  return scrollHeight - scrollTop - clientHeight;
 }
