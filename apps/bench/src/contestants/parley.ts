@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { allProtocols, type Contestant, serviceName } from "./contestant.ts";
+import { nodeFlags } from "./node-peer.ts";
 
 const mainPath = fileURLToPath(new URL("../../../server/src/main.ts", import.meta.url));
 const stockFlag = "--no-lean-path";
@@ -34,7 +35,7 @@ function createParley(name: string, description: string, flags: readonly string[
       const fixed = ["--port", `${port}`, "--data", data, "--log-level", "warn"];
       return {
         command: process.execPath,
-        args: [mainPath, ...fixed, ...flags],
+        args: [...nodeFlags, mainPath, ...fixed, ...flags],
         cleanUp: () => rmSync(data, { recursive: true, force: true }),
       };
     },
