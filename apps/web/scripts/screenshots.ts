@@ -182,6 +182,7 @@ async function takeOthers(setting: Setting): Promise<void> {
   await page.waitForTimeout(3_000);
   await shoot(setting, page, "metrics");
   await page.goto(`${setting.url}/#/upload`);
+  await page.getByText("Choose a file").waitFor();
   await shoot(setting, page, "upload");
   const lines = Array.from({ length: 5_000 }, (_, index) =>
     index % 900 === 7 ? "not JSON" : JSON.stringify({ content: `line ${index}` }),

@@ -4,7 +4,7 @@ import { launchChromium } from "@parley/testing/chromium";
 import { needsTools } from "@parley/testing/tools";
 import type { Browser, Page } from "playwright-core";
 import { composer, isLive, isShown, openPage, say, shownTexts } from "../testing/web-page.ts";
-import { startWebServer } from "../testing/web-server.ts";
+import { seed, startWebServer } from "../testing/web-server.ts";
 
 suite("chatting in Chromium", needsTools("chromium"), () => {
   let browser: Browser;
@@ -107,6 +107,7 @@ suite("chatting in Chromium", needsTools("chromium"), () => {
     await say(page, "try this");
     const problem = page.getByRole("alert").filter({ hasText: "Not sent." });
     await problem.waitFor();
+    assert.ok(await problem.isVisible());
     await page.unroute("**/SendMessage");
     await problem.getByRole("button", { name: "Retry" }).click();
     await isShown(page, "try this");
@@ -143,6 +144,25 @@ suite("chatting in Chromium", needsTools("chromium"), () => {
     assert.deepEqual(await shownTexts(page), ["only once", "and then this"]);
     const { messages } = await server.client.listMessages({ room: "general" });
     assert.equal(messages.length, 2);
+  });
+
+  test("what one says is in view, however much stands above", async (t) => {
+    const server = await startWebServer(t);
+    await seed(server.client, "general", 400);
+    const page = await openPage(browser, server, { user: "Ada", fragment: "#/rooms/general" });
+    await isLive(page);
+    await page.getByRole("log").hover();
+    await page.mouse.wheel(0, -900);
+    await page.getByRole("button", { name: "Jump to latest" }).waitFor();
+    await server.client.send({ room: "general", user: "Ben", content: "from below" });
+    await page.getByRole("button", { name: "1 new message" }).waitFor();
+    await composer(page).fill("my answer");
+    await page.getByRole("button", { name: "Send" }).click();
+    await isShown(page, "my answer");
+    await isInView(page, "my answer");
+    await server.client.send({ room: "general", user: "Ben", content: "and mine" });
+    await isShown(page, "and mine");
+    await isInView(page, "and mine");
   });
 
   test("six tabs at once over HTTP/1.1", async (t) => {
@@ -204,6 +224,21 @@ suite("chatting in Chromium", needsTools("chromium"), () => {
     assert.equal(isWide, false);
   });
 });
+
+/** Resolves when this message is wholly within what the list shows. */
+async function isInView(page: Page, text: string): Promise<void> {
+  await page.waitForFunction((wanted) => {
+    const message = Array.from(document.querySelectorAll(".message-text")).find(
+      ({ textContent }) => textContent === wanted,
+    );
+    const list = document.querySelector("[role=log]");
+    return (
+      message !== undefined &&
+      list !== null &&
+      message.getBoundingClientRect().bottom <= list.getBoundingClientRect().bottom
+    );
+  }, text);
+}
 
 async function isFocused(page: Page, label: string): Promise<void> {
   await page.waitForFunction(

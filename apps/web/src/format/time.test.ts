@@ -22,7 +22,7 @@ test("a day ends at midnight, where the browser is", () => {
 });
 
 test("durations are told in two units at most", () => {
-  assert.equal(formatDuration(499), "0 s");
+  assert.equal(formatDuration(449), "0.4 s");
   assert.equal(formatDuration(42_400), "42 s");
   assert.equal(formatDuration(185_000), "3 min");
   assert.equal(formatDuration(3_900_000), "1 h 5 min");

@@ -49,9 +49,12 @@ export function isSameDay(a: Date, b: Date): boolean {
   return startOfDay(a) === startOfDay(b);
 }
 
-/** `42 s`, `3 min`, `1 h 5 min` */
+/** `0.4 s`, `42 s`, `3 min`, `1 h 5 min` */
 export function formatDuration(ms: number): string {
-  const seconds = Math.max(0, Math.round(ms / 1_000));
+  if (ms < 9_950) {
+    return `${(Math.max(0, ms) / 1_000).toFixed(1)} s`;
+  }
+  const seconds = Math.round(ms / 1_000);
   if (seconds < 60) {
     return `${seconds} s`;
   }

@@ -2,7 +2,7 @@ import { type RefObject, useCallback, useEffect, useLayoutEffect, useRef, useSta
 import type { VirtualizerHandle } from "virtua";
 import type { RoomStore } from "../state/room-store.ts";
 import type { MessageRow } from "./message-rows.ts";
-import { useHand } from "./use-hand.ts";
+import { lingerMs, useHand } from "./use-hand.ts";
 
 export interface ConversationScrollOptions {
   readonly room: RoomStore;
@@ -33,7 +33,7 @@ export function useConversationScroll(options: ConversationScrollOptions): Conve
   const list = useRef<VirtualizerHandle>(null);
   const [isAtEnd, setIsAtEnd] = useState(true);
   const follows = useRef(true);
-  const isHandOn = useHand(scroller);
+  const hand = useHand(scroller);
   const isShifted = useIsShifted(rows);
   const isPlaced = useRef(false);
 
@@ -61,11 +61,20 @@ export function useConversationScroll(options: ConversationScrollOptions): Conve
     },
     [room, onAtEnd],
   );
+  const later = useRef<ReturnType<typeof setTimeout>>(undefined);
+  useEffect(() => () => clearTimeout(later.current), []);
   const follow = useCallback(() => {
-    if (follows.current && !isHandOn()) {
+    if (!follows.current) {
+      return;
+    }
+    if (hand.isOn()) {
+      // Unless that hand takes the list elsewhere.
+      clearTimeout(later.current);
+      later.current = setTimeout(follow, lingerMs + 1);
+    } else {
       scrollToEnd();
     }
-  }, [scrollToEnd, isHandOn]);
+  }, [scrollToEnd, hand]);
   const place = useCallback(() => {
     const element = scroller.current;
     if (!element) {
@@ -74,13 +83,13 @@ export function useConversationScroll(options: ConversationScrollOptions): Conve
     const belowPixels = element.scrollHeight - element.scrollTop - element.clientHeight;
     if (belowPixels <= atEndWithinPixels) {
       setFollows(true);
-    } else if (isHandOn()) {
+    } else if (hand.isOn()) {
       setFollows(false);
     } else {
       // The list moves by itself as well, when it learns how high its rows are.
       follow();
     }
-  }, [scroller, setFollows, isHandOn, follow]);
+  }, [scroller, setFollows, hand, follow]);
 
   useLayoutEffect(() => {
     if (rows.length > 0 && !isPlaced.current) {
@@ -118,6 +127,7 @@ export function useConversationScroll(options: ConversationScrollOptions): Conve
     },
     onResize: follow,
     showLatest() {
+      hand.letGo();
       setFollows(true);
       scrollToEnd();
     },

@@ -6,6 +6,7 @@ import "./app.css";
 import { HomePage } from "./home-page.tsx";
 import { NameDialog } from "./name-dialog.tsx";
 import { PageFailure } from "./page-failure.tsx";
+import { PageHeader } from "./page-header.tsx";
 import { type Route, useRoute } from "./route.ts";
 import { SideBar } from "./side-bar.tsx";
 import { useIsNarrow } from "./use-is-narrow.ts";
@@ -66,7 +67,7 @@ export function App(): ReactNode {
       )}
       <main className="app-main" inert={isNarrow && isDrawerOpen}>
         <PageFailure key={route.page}>
-          <Suspense>
+          <Suspense fallback={<PageHeader title={"\u00a0"} onMenu={() => setIsDrawerOpen(true)} />}>
             <Page route={route} onMenu={() => setIsDrawerOpen(true)} />
           </Suspense>
         </PageFailure>

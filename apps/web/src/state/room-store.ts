@@ -19,7 +19,7 @@ export interface RoomContext {
   readonly client: ChatClient;
   readonly stream: SharedStream;
   readonly user: string;
-  /** Told when somebody came or left. */
+  /** Told when somebody came or left, the user of this page included. */
   readonly onPresence: () => void;
 }
 
@@ -160,6 +160,9 @@ export class RoomStore {
     // What came before it shows before it does: "live" is said of what can be seen.
     this.#flush();
     this.#change({ live });
+    if (live.name === "live") {
+      this.#context.onPresence();
+    }
   }
 
   /** The log does not hold what follows the messages shown: they go, and the newest come. */

@@ -34,7 +34,11 @@ export function UploadResult({ state, children }: UploadResultProps): ReactNode 
         <Reading name="Messages a second" value={formatNumber(rate)} />
         <Reading
           name="Read"
-          value={`${formatBytes(progress.readBytes)} of ${formatBytes(sizeBytes)}`}
+          value={
+            progress.readBytes < sizeBytes
+              ? `${formatBytes(progress.readBytes)} of ${formatBytes(sizeBytes)}`
+              : formatBytes(sizeBytes)
+          }
         />
         <Reading name="Time" value={formatDuration(elapsedMs)} />
       </dl>
