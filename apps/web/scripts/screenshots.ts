@@ -87,14 +87,22 @@ async function open(setting: Setting, fragment: string, user = "Ada Lovelace"): 
     reducedMotion: "reduce",
     storageState: {
       cookies: [],
-      origins: user
-        ? [{ origin: url, localStorage: [{ name: "parley.user", value: JSON.stringify(user) }] }]
-        : [],
+      origins: user ? [{ origin: url, localStorage: await memoryOf(setting.client, user) }] : [],
     },
   });
   const page = await opened.newPage();
   await page.goto(`${url}/${fragment}`);
   return page;
+}
+
+/** What the browser remembers: who it is, and what was read. */
+async function memoryOf(client: ChatClient, user: string) {
+  const { head } = await client.listMessages({ room: "support", pageSize: 1 });
+  const read = { support: { epoch: head?.epoch, sequence: "1" } };
+  return [
+    { name: "parley.user", value: JSON.stringify(user) },
+    { name: "parley.read", value: JSON.stringify(read) },
+  ];
 }
 
 async function shoot(setting: Setting, page: Page, screen: string): Promise<void> {

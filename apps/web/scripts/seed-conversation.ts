@@ -48,4 +48,7 @@ const lines: readonly Line[] = [
   ["general", ken, 30, "Same here, no gap in any of the three: 52,977 and counting."],
   ["general", grace, 12, "Then I call it done. Lunch?"],
   ["general", radia, 11, "Lunch."],
+  ["general", "Ada Lovelace", 9, "On my way."],
+  ["support", ken, 8, "I take the first one."],
+  ["support", radia, 6, "Then the other one is mine."],
 ];

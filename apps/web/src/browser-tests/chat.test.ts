@@ -1,22 +1,15 @@
 import assert from "node:assert/strict";
-import { after, before, suite, test } from "node:test";
-import { launchChromium } from "@parley/testing/chromium";
-import { needsTools } from "@parley/testing/tools";
-import type { Browser, Page } from "playwright-core";
+import { test } from "node:test";
+import type { Page } from "playwright-core";
+import { browserSuite } from "../testing/browser-suite.ts";
 import { composer, isLive, isShown, openPage, say, shownTexts } from "../testing/web-page.ts";
 import { seed, startWebServer } from "../testing/web-server.ts";
 
-suite("chatting in Chromium", needsTools("chromium"), () => {
-  let browser: Browser;
-  before(async () => {
-    browser = await launchChromium();
-  });
-  after(() => browser?.close());
-
+browserSuite("chatting", (browser) => {
   test("two pages chat with each other and see who is there", async (t) => {
     const server = await startWebServer(t);
-    const ada = await openPage(browser, server, { user: "Ada", fragment: "#/rooms/general" });
-    const ben = await openPage(browser, server, { user: "Ben", fragment: "#/rooms/general" });
+    const ada = await openPage(browser(), server, { user: "Ada", fragment: "#/rooms/general" });
+    const ben = await openPage(browser(), server, { user: "Ben", fragment: "#/rooms/general" });
     await Promise.all([isLive(ada), isLive(ben)]);
     await say(ada, "Hello Ben");
     await isShown(ben, "Hello Ben");
@@ -30,7 +23,7 @@ suite("chatting in Chromium", needsTools("chromium"), () => {
 
   test("what was said elsewhere is counted until it is read", async (t) => {
     const server = await startWebServer(t);
-    const page = await openPage(browser, server, { user: "Ada", fragment: "#/rooms/one" });
+    const page = await openPage(browser(), server, { user: "Ada", fragment: "#/rooms/one" });
     await isLive(page);
     await say(page, "I was here");
     await isShown(page, "I was here");
@@ -52,7 +45,7 @@ suite("chatting in Chromium", needsTools("chromium"), () => {
     const text =
       '<img src=x onerror="document.title=1"> <script>alert(1)</script>\n  &amp; **two** lines';
     await server.client.send({ room: "general", user: "<i>Eve</i>", content: text });
-    const page = await openPage(browser, server, { user: "Ada", fragment: "#/rooms/general" });
+    const page = await openPage(browser(), server, { user: "Ada", fragment: "#/rooms/general" });
     await isLive(page);
     assert.deepEqual(await shownTexts(page), [text]);
     await page.getByText("<i>Eve</i>").first().waitFor();
@@ -61,7 +54,7 @@ suite("chatting in Chromium", needsTools("chromium"), () => {
 
   test("everything by keyboard", async (t) => {
     const server = await startWebServer(t);
-    const page = await openPage(browser, server);
+    const page = await openPage(browser(), server);
     const { keyboard } = page;
     await page.getByRole("textbox", { name: "Your name" }).waitFor();
     await keyboard.type("Ada");
@@ -95,7 +88,7 @@ suite("chatting in Chromium", needsTools("chromium"), () => {
 
   test("a message that failed is told so, and retried once", async (t) => {
     const server = await startWebServer(t);
-    const page = await openPage(browser, server, {
+    const page = await openPage(browser(), server, {
       user: "Ada",
       fragment: "#/rooms/general",
       allowsFailedCalls: true,
@@ -122,7 +115,7 @@ suite("chatting in Chromium", needsTools("chromium"), () => {
 
   test("a message whose answer was lost is shown once", async (t) => {
     const server = await startWebServer(t);
-    const page = await openPage(browser, server, {
+    const page = await openPage(browser(), server, {
       user: "Ada",
       fragment: "#/rooms/general",
       allowsFailedCalls: true,
@@ -149,7 +142,7 @@ suite("chatting in Chromium", needsTools("chromium"), () => {
   test("what one says is in view, however much stands above", async (t) => {
     const server = await startWebServer(t);
     await seed(server.client, "general", 400);
-    const page = await openPage(browser, server, { user: "Ada", fragment: "#/rooms/general" });
+    const page = await openPage(browser(), server, { user: "Ada", fragment: "#/rooms/general" });
     await isLive(page);
     await page.getByRole("log").hover();
     await page.mouse.wheel(0, -900);
@@ -167,7 +160,7 @@ suite("chatting in Chromium", needsTools("chromium"), () => {
 
   test("six tabs at once over HTTP/1.1", async (t) => {
     const server = await startWebServer(t);
-    const first = await openPage(browser, server, { user: "Ada", fragment: "#/rooms/general" });
+    const first = await openPage(browser(), server, { user: "Ada", fragment: "#/rooms/general" });
     const others: Page[] = [];
     for (let count = 1; count < 6; count++) {
       const page = await first.context().newPage();
@@ -192,7 +185,7 @@ suite("chatting in Chromium", needsTools("chromium"), () => {
 
   test("light and dark, chosen and remembered", async (t) => {
     const server = await startWebServer(t);
-    const page = await openPage(browser, server, {
+    const page = await openPage(browser(), server, {
       user: "Ada",
       context: { colorScheme: "light" },
     });
@@ -210,7 +203,7 @@ suite("chatting in Chromium", needsTools("chromium"), () => {
   test("at the width of a phone the rooms are in a drawer", async (t) => {
     const server = await startWebServer(t);
     await server.client.send({ room: "general", user: "Ben", content: "hello" });
-    const page = await openPage(browser, server, {
+    const page = await openPage(browser(), server, {
       user: "Ada",
       context: { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true },
     });

@@ -1,24 +1,16 @@
 import assert from "node:assert/strict";
-import { after, before, suite, test } from "node:test";
-import { launchChromium } from "@parley/testing/chromium";
-import { needsTools } from "@parley/testing/tools";
-import type { Browser } from "playwright-core";
+import { test } from "node:test";
+import { browserSuite } from "../testing/browser-suite.ts";
 import { isLive, openPage } from "../testing/web-page.ts";
 import { seed, startWebServer } from "../testing/web-server.ts";
 
 const messageCount = 10_000;
 
-suite("a long history in Chromium", needsTools("chromium"), () => {
-  let browser: Browser;
-  before(async () => {
-    browser = await launchChromium();
-  });
-  after(() => browser?.close());
-
+browserSuite("a long history", (browser) => {
   test(`${messageCount} messages scroll to the top without a jump or a hole`, async (t) => {
     const server = await startWebServer(t);
     await seed(server.client, "general", messageCount);
-    const page = await openPage(browser, server, {
+    const page = await openPage(browser(), server, {
       user: "Ada",
       fragment: "#/rooms/general",
       context: { viewport: { width: 1280, height: 1_600 } },

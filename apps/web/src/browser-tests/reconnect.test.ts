@@ -1,21 +1,13 @@
 import assert from "node:assert/strict";
-import { after, before, suite, test } from "node:test";
-import { launchChromium } from "@parley/testing/chromium";
-import { needsTools } from "@parley/testing/tools";
-import type { Browser } from "playwright-core";
+import { test } from "node:test";
+import { browserSuite } from "../testing/browser-suite.ts";
 import { isLive, isShown, openPage, say, shownTexts } from "../testing/web-page.ts";
 import { startWebServer } from "../testing/web-server.ts";
 
-suite("losing the server in Chromium", needsTools("chromium"), () => {
-  let browser: Browser;
-  before(async () => {
-    browser = await launchChromium();
-  });
-  after(() => browser?.close());
-
+browserSuite("losing the server", (browser) => {
   test("every message is shown once and in order, whatever the server goes through", async (t) => {
     const server = await startWebServer(t);
-    const page = await openPage(browser, server, {
+    const page = await openPage(browser(), server, {
       user: "Ada",
       fragment: "#/rooms/general",
       allowsFailedCalls: true,
@@ -59,7 +51,7 @@ suite("losing the server in Chromium", needsTools("chromium"), () => {
 
   test("a room that was started anew is shown anew", async (t) => {
     const server = await startWebServer(t);
-    const page = await openPage(browser, server, {
+    const page = await openPage(browser(), server, {
       user: "Ada",
       fragment: "#/rooms/general",
       allowsFailedCalls: true,

@@ -1,36 +1,32 @@
 import assert from "node:assert/strict";
-import { after, before, suite, test } from "node:test";
-import { launchChromium } from "@parley/testing/chromium";
-import { needsTools } from "@parley/testing/tools";
-import type { Browser } from "playwright-core";
+import { test } from "node:test";
+import { browserSuite } from "../testing/browser-suite.ts";
 import { isLive, isShown, openPage, say } from "../testing/web-page.ts";
 import { startWebServer, tlsFlags } from "../testing/web-server.ts";
 
-suite("over TLS in Chromium", needsTools("chromium", "openssl"), () => {
-  let browser: Browser;
-  before(async () => {
-    browser = await launchChromium();
-  });
-  after(() => browser?.close());
-
-  test("the page comes over HTTP/2, and chats", async (t) => {
-    const server = await startWebServer(t, tlsFlags(t));
-    const page = await openPage(browser, server, {
-      user: "Ada",
-      fragment: "#/rooms/general",
-      context: { ignoreHTTPSErrors: true },
+browserSuite(
+  "over TLS",
+  (browser) => {
+    test("the page comes over HTTP/2, and chats", async (t) => {
+      const server = await startWebServer(t, tlsFlags(t));
+      const page = await openPage(browser(), server, {
+        user: "Ada",
+        fragment: "#/rooms/general",
+        context: { ignoreHTTPSErrors: true },
+      });
+      await isLive(page);
+      await say(page, "over TLS");
+      await isShown(page, "over TLS");
+      const protocols = await page.evaluate(() =>
+        [
+          ...performance.getEntriesByType("navigation"),
+          ...performance.getEntriesByType("resource"),
+        ].map((entry) => (entry as PerformanceResourceTiming).nextHopProtocol),
+      );
+      assert.deepEqual(Array.from(new Set(protocols)), ["h2"]);
+      await page.goto(`${server.url}/#/metrics`);
+      await page.getByRole("region", { name: "Memory" }).waitFor();
     });
-    await isLive(page);
-    await say(page, "over TLS");
-    await isShown(page, "over TLS");
-    const protocols = await page.evaluate(() =>
-      [
-        ...performance.getEntriesByType("navigation"),
-        ...performance.getEntriesByType("resource"),
-      ].map((entry) => (entry as PerformanceResourceTiming).nextHopProtocol),
-    );
-    assert.deepEqual(Array.from(new Set(protocols)), ["h2"]);
-    await page.goto(`${server.url}/#/metrics`);
-    await page.getByRole("region", { name: "Memory" }).waitFor();
-  });
-});
+  },
+  "openssl",
+);

@@ -1,26 +1,18 @@
 import assert from "node:assert/strict";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { after, before, suite, type TestContext, test } from "node:test";
-import { launchChromium } from "@parley/testing/chromium";
+import { type TestContext, test } from "node:test";
 import { temporaryFolder } from "@parley/testing/temporary-folder";
-import { needsTools } from "@parley/testing/tools";
-import type { Browser } from "playwright-core";
+import { browserSuite } from "../testing/browser-suite.ts";
 import { openPage } from "../testing/web-page.ts";
 import { startWebServer } from "../testing/web-server.ts";
 
 const lineCount = 100_000;
 
-suite("uploading in Chromium", needsTools("chromium"), () => {
-  let browser: Browser;
-  before(async () => {
-    browser = await launchChromium();
-  });
-  after(() => browser?.close());
-
+browserSuite("uploading", (browser) => {
   test(`a file of ${lineCount} lines, two of them bad, and once more`, async (t) => {
     const server = await startWebServer(t);
-    const page = await openPage(browser, server, { user: "Ada", fragment: "#/upload" });
+    const page = await openPage(browser(), server, { user: "Ada", fragment: "#/upload" });
     await page.getByLabel("File").setInputFiles(writeLines(t));
     await page.getByLabel("Room of lines that name none").fill("archive");
     await page.getByRole("button", { name: "Upload" }).click();
@@ -45,7 +37,7 @@ suite("uploading in Chromium", needsTools("chromium"), () => {
 
   test("an upload is cancelled", async (t) => {
     const server = await startWebServer(t);
-    const page = await openPage(browser, server, { user: "Ada", fragment: "#/upload" });
+    const page = await openPage(browser(), server, { user: "Ada", fragment: "#/upload" });
     await page.getByLabel("File").setInputFiles(writeLines(t));
     await page.getByLabel("Room of lines that name none").fill("archive");
     await page.getByRole("button", { name: "Upload" }).click();

@@ -47,7 +47,7 @@ export function LineChart({ chart, windowSeconds, onPoint }: LineChartProps): Re
       {
         width: element.clientWidth,
         height: heightPixels,
-        padding: [8, 8, 0, 0],
+        padding: [8, 28, 0, 0],
         legend: { show: false },
         cursor: {
           sync: { key: cursorGroup },

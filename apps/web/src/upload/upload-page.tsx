@@ -18,8 +18,6 @@ export function UploadPage({ onMenu }: { readonly onMenu: () => void }): ReactNo
   const upload = useUpload();
   const { state } = upload;
   const isRunning = state.name === "running";
-  const roomId = useId();
-  const authorId = useId();
   const canStart = file !== undefined && !isRunning && isName(author.trim());
   return (
     <>
@@ -36,33 +34,19 @@ export function UploadPage({ onMenu }: { readonly onMenu: () => void }): ReactNo
         >
           <FileField file={file} isDisabled={isRunning} onFile={setFile} />
           <div className="upload-fields">
-            <div>
-              <label className="label" htmlFor={roomId}>
-                Room of lines that name none
-              </label>
-              <input
-                id={roomId}
-                className="field"
-                value={room}
-                maxLength={maxNameCharacters}
-                placeholder="general"
-                disabled={isRunning}
-                onChange={(event) => setRoom(event.target.value)}
-              />
-            </div>
-            <div>
-              <label className="label" htmlFor={authorId}>
-                Author of lines that name none
-              </label>
-              <input
-                id={authorId}
-                className="field"
-                value={author}
-                maxLength={maxNameCharacters}
-                disabled={isRunning}
-                onChange={(event) => setAuthor(event.target.value)}
-              />
-            </div>
+            <NameField
+              label="Room of lines that name none"
+              value={room}
+              placeholder="general"
+              isDisabled={isRunning}
+              onChange={setRoom}
+            />
+            <NameField
+              label="Author of lines that name none"
+              value={author}
+              isDisabled={isRunning}
+              onChange={setAuthor}
+            />
           </div>
           <p className="upload-help">
             Each line is a JSON object with <code>content</code>, and where they differ from the
@@ -94,6 +78,34 @@ export function UploadPage({ onMenu }: { readonly onMenu: () => void }): ReactNo
         </form>
       </div>
     </>
+  );
+}
+
+interface NameFieldProps {
+  readonly label: string;
+  readonly value: string;
+  readonly placeholder?: string;
+  readonly isDisabled: boolean;
+  readonly onChange: (value: string) => void;
+}
+
+function NameField({ label, value, placeholder, isDisabled, onChange }: NameFieldProps): ReactNode {
+  const id = useId();
+  return (
+    <div>
+      <label className="label" htmlFor={id}>
+        {label}
+      </label>
+      <input
+        id={id}
+        className="field"
+        value={value}
+        maxLength={maxNameCharacters}
+        placeholder={placeholder}
+        disabled={isDisabled}
+        onChange={(event) => onChange(event.target.value)}
+      />
+    </div>
   );
 }
 
