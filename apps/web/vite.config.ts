@@ -11,6 +11,8 @@ const config: UserConfig = defineConfig({
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
     reportCompressedSize: false,
+    // Most of the time goes into compressing, once and for all.
+    rolldownOptions: { checks: { pluginTimings: false } },
   },
   server: {
     // The paths of the calls, over HTTP and WebSocket, go to a server that runs.

@@ -171,7 +171,9 @@ browserSuite("chatting", (browser) => {
     await Promise.all(pages.map(isLive));
     for (const [index, page] of pages.entries()) {
       await say(page, `from tab ${index}`);
-      await Promise.all(pages.map((each) => isShown(each, `from tab ${index}`)));
+    }
+    for (const page of pages) {
+      await Promise.all(pages.map((_, index) => isShown(page, `from tab ${index}`)));
     }
     const protocol = await first.evaluate(
       () =>
