@@ -30,7 +30,12 @@ export function App(): ReactNode {
   const [dialog, setDialog] = useState<DialogName>();
   const closeDialog = () => setDialog(undefined);
 
-  useShortcut("k", () => setDialog((open) => (open ? undefined : "switcher")));
+  useShortcut("k", () => {
+    // Not before there is a name: that is asked for first.
+    if (session) {
+      setDialog((open) => (open ? undefined : "switcher"));
+    }
+  });
   // biome-ignore lint/correctness/useExhaustiveDependencies: whoever went somewhere wants to see it
   useEffect(() => setIsDrawerOpen(false), [location.hash]);
   useEffect(() => {
