@@ -14,6 +14,7 @@ import { Conversation, type ConversationHandle } from "./conversation.tsx";
 import { MessageSkeleton } from "./message-skeleton.tsx";
 import { PeoplePanel } from "./people-panel.tsx";
 import "./room-page.css";
+import { useMembers } from "./use-members.ts";
 import { useRoomTitle } from "./use-room-title.ts";
 
 export interface RoomPageProps {
@@ -32,17 +33,35 @@ const showsPeople: Store<boolean> = createStoredValue(
 export function RoomPage({ room: name, onMenu }: RoomPageProps): ReactNode {
   const session = useSession();
   const room = useOpenedRoom(session, name);
-  const { entries } = useRoomEntries();
-  const isPeopleShown = useStore(showsPeople);
-  useRoomTitle(name, entries);
-  const entry = entries?.find((each) => each.name === name);
-  const memberCount = entry?.memberCount ?? 0;
-  const people = memberCount === 0 ? "\u00a0" : `${countOf(memberCount, "person", "people")} here`;
-
+  if (room && session) {
+    return <OpenedRoom key={session.user} room={room} session={session} onMenu={onMenu} />;
+  }
   return (
     <>
-      <PageHeader title={`# ${name}`} detail={people} onMenu={onMenu}>
-        {room && <ConnectionBadge room={room} />}
+      <PageHeader title={`# ${name}`} detail={"\u00a0"} onMenu={onMenu} />
+      <MessageSkeleton />
+    </>
+  );
+}
+
+interface OpenedRoomProps {
+  readonly room: RoomStore;
+  readonly session: Session;
+  readonly onMenu: () => void;
+}
+
+function OpenedRoom({ room, session, onMenu }: OpenedRoomProps): ReactNode {
+  const { entries } = useRoomEntries();
+  const entry = entries?.find(({ name }) => name === room.room);
+  const members = useMembers(room, entry, session.user);
+  const isPeopleShown = useStore(showsPeople);
+  useRoomTitle(room.room, entries);
+  const people =
+    members.count === 0 ? "\u00a0" : `${countOf(members.count, "person", "people")} here`;
+  return (
+    <>
+      <PageHeader title={`# ${room.room}`} detail={people} onMenu={onMenu}>
+        <ConnectionBadge room={room} />
         <button
           type="button"
           className="icon-button room-people-button"
@@ -55,16 +74,12 @@ export function RoomPage({ room: name, onMenu }: RoomPageProps): ReactNode {
         </button>
       </PageHeader>
       <div className="room">
-        {room && session ? (
-          <RoomConversation key={session.user} room={room} session={session} />
-        ) : (
-          <MessageSkeleton />
-        )}
+        <RoomConversation room={room} session={session} />
         {isPeopleShown && (
           <PeoplePanel
-            members={entry?.members ?? []}
-            memberCount={memberCount}
-            user={session?.user ?? ""}
+            members={members.names}
+            memberCount={members.count}
+            user={session.user}
             onClose={() => showsPeople.set(false)}
           />
         )}
