@@ -1,35 +1,34 @@
 import { mkdirSync, writeFileSync } from "node:fs";
-import { join, resolve } from "node:path";
+import { resolve } from "node:path";
+import type { Contestant } from "./contestants/contestant.ts";
 import { contestants } from "./contestants/index.ts";
 import { createPeer } from "./contestants/peer.ts";
 import { type Options, readOptions } from "./options.ts";
+import { formatProfile, formatProfileMarkdown } from "./profile/format-profile.ts";
+import { profiledCases } from "./profile/profiled-cases.ts";
+import { runProfiles } from "./profile/run-profiles.ts";
 import { createProgress } from "./progress.ts";
 import { formatJson } from "./report/json.ts";
+import { formatMarkdown } from "./report/markdown.ts";
 import { formatSvg } from "./report/svg.ts";
 import { formatReport } from "./report/table.ts";
-import type { RunReport } from "./run-report.ts";
 import { run } from "./runner.ts";
 import { works } from "./work/index.ts";
 
 const quickLimitMs = 175_000;
 
 const options = readOptions(process.argv.slice(2));
-const report = await measure(options);
-process.stdout.write(formatReport(report));
-writeReport(report, options.out);
-if (report.works.length === 0) {
+const isAnyMeasured = await (options.isProfile ? profile(options) : measure(options));
+if (!isAnyMeasured) {
   process.stderr.write("bench: nothing was measured\n");
   process.exitCode = 1;
 }
 
-function measure(options: Options): Promise<RunReport> {
+async function measure(options: Options): Promise<boolean> {
   const { only, isQuick, rounds, warmupMs, durationMs, baseline } = options;
-  const peers = options.peers.map((peer) => createPeer(peer, options.peerService));
-  return run({
+  const report = await run({
     works: works.filter(({ name }) => only?.includes(name) ?? true),
-    contestants: [...contestants, ...peers].filter(
-      ({ name }) => options.contestants?.includes(name) ?? true,
-    ),
+    contestants: chooseContestants(options),
     rounds,
     timing: { warmupMs, durationMs },
     isQuick,
@@ -37,13 +36,43 @@ function measure(options: Options): Promise<RunReport> {
     baseline,
     progress: createProgress(),
   });
+  process.stdout.write(formatReport(report));
+  writeFiles(options.out, {
+    "bench.json": formatJson(report),
+    "bench.md": formatMarkdown(report),
+    "bench.svg": formatSvg(report),
+  });
+  return report.works.length > 0;
 }
 
-function writeReport(report: RunReport, folder: string): void {
+async function profile(options: Options): Promise<boolean> {
+  const { only, warmupMs, durationMs } = options;
+  const report = await runProfiles({
+    cases: profiledCases.filter(({ work }) => only?.includes(work.name) ?? true),
+    contestants: chooseContestants(options),
+    timing: { warmupMs, durationMs },
+    progress: createProgress(),
+  });
+  process.stdout.write(formatProfile(report));
+  writeFiles(options.out, {
+    "profile.json": formatJson(report),
+    "profile.md": formatProfileMarkdown(report),
+  });
+  return report.works.some(({ results }) => results.some(({ sample }) => sample));
+}
+
+function chooseContestants({ contestants: wanted, peers, peerService }: Options): Contestant[] {
+  return [...contestants, ...peers.map((peer) => createPeer(peer, peerService))].filter(
+    ({ name }) => wanted?.includes(name) ?? true,
+  );
+}
+
+function writeFiles(folder: string, files: Readonly<Record<string, string>>): void {
   mkdirSync(folder, { recursive: true });
-  const json = join(folder, "bench.json");
-  const svg = join(folder, "bench.svg");
-  writeFileSync(json, formatJson(report));
-  writeFileSync(svg, formatSvg(report));
-  process.stdout.write(`\nwritten: ${resolve(json)}, ${resolve(svg)}\n`);
+  const paths = Object.entries(files).map(([name, content]) => {
+    const path = resolve(folder, name);
+    writeFileSync(path, content);
+    return path;
+  });
+  process.stdout.write(`\nwritten: ${paths.join(", ")}\n`);
 }

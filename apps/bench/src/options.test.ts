@@ -7,6 +7,7 @@ suite("options", () => {
   test("a full run is the default", () => {
     const options = parse();
     assert.equal(options.isQuick, false);
+    assert.equal(options.isProfile, false);
     assert.equal(options.only, undefined);
     assert.equal(options.contestants, undefined);
     assert.equal(options.rounds, 5);
@@ -32,7 +33,22 @@ suite("options", () => {
     assert.deepEqual(options.peers, [{ name: "mine", command: "./server -p {port}" }]);
   });
 
+  test("a quick run warms up as long as a full one", () => {
+    assert.equal(parse("--quick").warmupMs, parse().warmupMs);
+  });
+
+  test("a profile is of two servers, unless told otherwise", () => {
+    const options = parse("--profile");
+    assert.equal(options.isProfile, true);
+    assert.deepEqual(options.contestants, ["parley", "node-http2"]);
+    assert.deepEqual(parse("--profile", "--contestants", "grpc-js").contestants, ["grpc-js"]);
+    assert.deepEqual(parse("--profile", "--only", "memory").only, ["memory"]);
+    assert.ok(options.durationMs > parse().durationMs);
+    assert.ok(parse("--profile", "--quick").durationMs < options.durationMs);
+  });
+
   for (const args of [
+    ["--profile", "--only", "latency"],
     ["--only", "nothing"],
     ["--contestants", "nobody"],
     ["--baseline", "nobody"],
@@ -54,6 +70,7 @@ suite("options", () => {
     command.configureOutput({ writeOut: (text) => (help += text) });
     assert.throws(() => parseOptions(["--help"], command), CommanderError);
     assert.match(help, /npm run bench -- --quick/);
+    assert.match(help, /--profile/);
     assert.match(help, /fan-out/);
     assert.match(help, /node-http2/);
   });

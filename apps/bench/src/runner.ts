@@ -2,8 +2,10 @@ import type { Contestant } from "./contestants/contestant.ts";
 import { describeEnvironment } from "./environment.ts";
 import { runJob } from "./load-process.ts";
 import { type Measurement, summariseMeasurements } from "./measurements.ts";
+import { prepareContestants } from "./prepare-contestants.ts";
 import type { Progress } from "./progress.ts";
 import type { RunReport } from "./run-report.ts";
+import { exitOnSignals } from "./run-signals.ts";
 import { startServer } from "./server-process.ts";
 import type { Timing, Work, WorkCase } from "./work/work.ts";
 
@@ -30,8 +32,6 @@ interface Step {
 
 // Above what the slowest contestant takes to fill its subscriptions and to drain.
 const slackMs = 180_000;
-const signals = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
-const longestPrepareMs = 600_000;
 // What is left for the report, and to end processes.
 const reserveMs = 5_000;
 
@@ -41,27 +41,14 @@ const reserveMs = 5_000;
  * that a machine that changes its speed changes it for all of them.
  */
 export async function run(options: RunOptions): Promise<RunReport> {
-  for (const signal of signals) {
-    process.once(signal, exit);
-  }
-  try {
-    return await measureAll(options);
-  } finally {
-    for (const signal of signals) {
-      process.off(signal, exit);
-    }
-  }
-}
-
-/** Servers are ended by handlers of the process's exit, which a signal alone would skip. */
-function exit(): void {
-  process.exit(130);
-}
-
-async function measureAll(options: RunOptions): Promise<RunReport> {
+  using _ = exitOnSignals();
   const startedAt = new Date();
   const endMs = performance.now() + (options.timeLimitMs ?? Number.POSITIVE_INFINITY);
-  const { present, leftOut } = await prepare(options);
+  const { present, leftOut } = await prepareContestants(
+    options.contestants,
+    options.progress,
+    options.timeLimitMs,
+  );
   const steps = listSteps(options, present);
   const measurements: Measurement[] = [];
   const failed = new Set<Step>();
@@ -109,28 +96,6 @@ async function measureAll(options: RunOptions): Promise<RunReport> {
     notes: [...notes, ...describeGenerators(measurements)],
     works: summariseMeasurements(options.works, measurements, baseline),
   };
-}
-
-async function prepare({
-  contestants,
-  progress,
-  timeLimitMs = Number.POSITIVE_INFINITY,
-}: RunOptions) {
-  const present: Contestant[] = [];
-  const leftOut: { name: string; reason: string }[] = [];
-  for (const contestant of contestants) {
-    const reason = await contestant.prepare?.(
-      (line) => progress.show(line),
-      Math.min(longestPrepareMs, timeLimitMs / 2),
-    );
-    if (reason === undefined) {
-      present.push(contestant);
-    } else {
-      leftOut.push({ name: contestant.name, reason });
-    }
-  }
-  progress.clear();
-  return { present, leftOut };
 }
 
 function listSteps({ works, isQuick }: RunOptions, contestants: readonly Contestant[]): Step[] {

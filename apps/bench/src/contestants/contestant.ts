@@ -19,6 +19,8 @@ export interface Contestant {
   readonly protocols: readonly Protocol[];
   /** Whether it keeps messages for readers that come later. */
   readonly keepsHistory: boolean;
+  /** Whether what it launches is Node, which takes further flags before its arguments. */
+  readonly isNode: boolean;
   /** The service's name in request paths. */
   readonly service: string;
   /**

@@ -30,6 +30,7 @@ export const grpcGo: Contestant = {
   description: "grpc-go with generated code, in memory, channels of 100 per subscriber",
   protocols: ["grpc"],
   keepsHistory: false,
+  isNode: false,
   service: serviceName,
   async prepare(note, timeLimitMs) {
     try {

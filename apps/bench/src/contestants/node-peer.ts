@@ -16,6 +16,7 @@ export function createNodePeer(
   return {
     ...rest,
     keepsHistory: false,
+    isNode: true,
     service: serviceName,
     launch: () => ({ command: process.execPath, args: [...nodeFlags, path] }),
   };

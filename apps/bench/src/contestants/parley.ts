@@ -29,6 +29,7 @@ function createParley(name: string, description: string, flags: readonly string[
     description,
     protocols: allProtocols,
     keepsHistory: true,
+    isNode: true,
     service: serviceName,
     launch(port) {
       const data = mkdtempSync(join(tmpdir(), "bench-parley-"));

@@ -23,6 +23,7 @@ export function createPeer({ name, command }: PeerCommand, service: string): Con
     description: command,
     protocols: allProtocols,
     keepsHistory: false,
+    isNode: false,
     service,
     launch: (port) => ({
       command: "/bin/sh",

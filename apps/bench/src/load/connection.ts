@@ -12,6 +12,8 @@ export interface Target {
   readonly service: string;
   /** The server's process, whose CPU time and memory are measured with its children's. */
   readonly pid: number;
+  /** Whether the parent process waits to be told when the measured time begins and ends. */
+  readonly isObserved?: boolean;
 }
 
 /** The wire protocols of a unary call. */

@@ -25,7 +25,7 @@ export const catchUp: Work = defineWork<CatchUpParameters>({
     await fillRoom(target, messages);
     let received = 0;
     let lastMs = 0;
-    const usage = openUsageWindow(target.pid);
+    const usage = await openUsageWindow(target);
     const startMs = performance.now();
     const subscriptions = await openSubscriptions(target, {
       subscribers: 1,
@@ -43,7 +43,7 @@ export const catchUp: Work = defineWork<CatchUpParameters>({
     }
     const elapsedSeconds = (lastMs - startMs) / 1_000;
     return {
-      ...usage.close(received, elapsedSeconds),
+      ...(await usage.close(received, elapsedSeconds)),
       values: { messagesPerSecond: received / elapsedSeconds },
       count: received,
       elapsedSeconds,

@@ -48,11 +48,11 @@ export const chat: Work = defineWork<ChatParameters>({
       await delay(warmupMs);
       histogram = new Histogram();
       const startMs = performance.now();
-      const usage = openUsageWindow(target.pid);
+      const usage = await openUsageWindow(target);
       await delay(Math.min(timing.durationMs, longestMs - warmupMs));
       const { count } = histogram;
       const elapsedSeconds = (performance.now() - startMs) / 1_000;
-      const used = usage.close(count, elapsedSeconds);
+      const used = await usage.close(count, elapsedSeconds);
       await Promise.all(chats.map((stream) => stream.stop()));
       return {
         ...used,

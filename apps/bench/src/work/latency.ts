@@ -54,11 +54,11 @@ export const latency: Work = defineWork<LatencyParameters>({
     };
     try {
       await run(timing.warmupMs);
-      const usage = openUsageWindow(target.pid);
+      const usage = await openUsageWindow(target);
       const { sent, elapsedSeconds } = await run(timing.durationMs);
       const missing = sent * subscribers - histogram.count;
       return {
-        ...usage.close(histogram.count, elapsedSeconds),
+        ...(await usage.close(histogram.count, elapsedSeconds)),
         values: {
           p50Ms: histogram.quantileMs(0.5),
           p99Ms: histogram.quantileMs(0.99),

@@ -34,13 +34,13 @@ export const memory: Work = defineWork<MemoryParameters>({
     });
     await delay(settleMs);
     const before = readProcessUsage(target.pid).rssBytes;
-    const usage = openUsageWindow(target.pid);
+    const usage = await openUsageWindow(target);
     const startMs = performance.now();
     const subscriptions = await openSubscriptions(target, { subscribers, connections });
     const elapsedSeconds = (performance.now() - startMs) / 1_000;
     try {
       await delay(settleMs);
-      const used = usage.close(subscribers, elapsedSeconds);
+      const used = await usage.close(subscribers, elapsedSeconds);
       return {
         ...used,
         values: { kilobytesPerSubscriber: (used.rssBytes - before) / 1_000 / subscribers },

@@ -22,7 +22,7 @@ export const unary: Work = defineWork<UnaryParameters>({
   operation: "call",
   metrics: [{ key: "callsPerSecond", title: "calls/s", better: "higher" }],
   cases: [
-    unaryCase("grpc", 1, 1, true),
+    unaryCase("grpc", 1, 1),
     unaryCase("grpc", 8, 16, true),
     unaryCase("grpc", 64, 16),
     unaryCase("grpc-web", 1, 1),
@@ -59,11 +59,11 @@ async function measureByNode(
   const sessions = await connectAll(target, connections);
   try {
     await callInLoop(sessions, callsInFlight, call, warmupMs);
-    const usage = openUsageWindow(target.pid);
+    const usage = await openUsageWindow(target);
     const { calls, elapsedMs } = await callInLoop(sessions, callsInFlight, call, durationMs);
     const elapsedSeconds = elapsedMs / 1_000;
     return {
-      ...usage.close(calls, elapsedSeconds),
+      ...(await usage.close(calls, elapsedSeconds)),
       values: { callsPerSecond: calls / elapsedSeconds },
       count: calls,
       elapsedSeconds,
@@ -86,10 +86,10 @@ async function measureByH2load(
     await runH2load(target, call, { connections, callsInFlight, durationMs: warmupMs });
   }
   const startMs = performance.now();
-  const usage = openUsageWindow(target.pid);
+  const usage = await openUsageWindow(target);
   const report = await runH2load(target, call, { connections, callsInFlight, durationMs });
   const elapsedSeconds = (performance.now() - startMs) / 1_000;
-  const used = usage.close(report.done, elapsedSeconds);
+  const used = await usage.close(report.done, elapsedSeconds);
   if (report.failed > 0 || report.dataBytes < report.done * leastAnswerBytes) {
     throw new Error(`h2load: ${report.failed} of ${report.done} calls failed or were empty`);
   }

@@ -22,11 +22,11 @@ export const upload: Work = defineWork<UploadParameters>({
 
   async measure(target, { streams }, { warmupMs, durationMs }) {
     await uploadFor(target, streams, warmupMs);
-    const usage = openUsageWindow(target.pid);
+    const usage = await openUsageWindow(target);
     const { sent, acknowledged, elapsedMs } = await uploadFor(target, streams, durationMs);
     const elapsedSeconds = elapsedMs / 1_000;
     return {
-      ...usage.close(acknowledged, elapsedSeconds),
+      ...(await usage.close(acknowledged, elapsedSeconds)),
       values: { messagesPerSecond: acknowledged / elapsedSeconds },
       count: acknowledged,
       elapsedSeconds,
