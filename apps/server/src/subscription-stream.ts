@@ -61,7 +61,7 @@ export class SubscriptionStream implements FrameStream<Message> {
     }
   }
 
-  [writeFrames](sink: FrameSink): Promise<void> {
-    return new SubscriptionWriter(this.#context, this.#request, sink).ended;
+  [writeFrames](sink: FrameSink): void {
+    new SubscriptionWriter(this.#context, this.#request, sink);
   }
 }

@@ -29,13 +29,9 @@ export function heartbeatOf({ heartbeat }: SubscribeRequest): number {
  * subscriptions are idle most of the time.
  */
 export class SubscriptionWriter implements CursorReader, FrameSource, EndingListener {
-  /** Rejects with the error that the subscription ends with; resolves when its caller left. */
-  readonly ended: Promise<void>;
   readonly #context: ChatContext;
   readonly #sink: FrameSink;
   readonly #heartbeatMs: number;
-  #resolve!: () => void;
-  #reject!: (error: unknown) => void;
   #cursor: Cursor | undefined;
   #sentAtMs = performance.now();
   #timer: NodeJS.Timeout | undefined;
@@ -45,10 +41,6 @@ export class SubscriptionWriter implements CursorReader, FrameSource, EndingList
     this.#context = context;
     this.#sink = sink;
     this.#heartbeatMs = heartbeatOf(request);
-    this.ended = new Promise((resolve, reject) => {
-      this.#resolve = resolve;
-      this.#reject = reject;
-    });
     sink.source = this;
     context.ending.add(this);
     this.#open(request);
@@ -70,7 +62,6 @@ export class SubscriptionWriter implements CursorReader, FrameSource, EndingList
 
   onClose(): void {
     this.#close();
-    this.#resolve();
   }
 
   async #open(request: SubscribeRequest): Promise<void> {
@@ -141,7 +132,7 @@ export class SubscriptionWriter implements CursorReader, FrameSource, EndingList
 
   #fail(error: unknown): void {
     this.#close();
-    this.#reject(toConnectError(error, this.#context));
+    this.#sink.fail(toConnectError(error, this.#context));
   }
 
   #close(): void {

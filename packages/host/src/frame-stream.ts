@@ -27,6 +27,10 @@ export interface FrameSink {
   source: FrameSource | undefined;
   /** Messages written so far. */
   readonly messageCount: number;
+  /** Ends the response: nothing is written after that. */
+  end(): void;
+  /** Ends the response with an error; what is no ConnectError is INTERNAL to the caller. */
+  fail(error: unknown): void;
 }
 
 /** Who writes to a sink. An object, not callbacks: there is one for each open stream. */
@@ -39,11 +43,8 @@ export interface FrameSource {
 
 /** A response's messages that can be written as frames. */
 export interface FrameStream<T> extends AsyncIterable<T> {
-  /**
-   * Writes all messages; resolves at the end of the stream, rejects with its error. When
-   * the call ends before that, what it settles with does not matter.
-   */
-  [writeFrames](sink: FrameSink): Promise<void>;
+  /** Begins to write all messages, then ends the sink, or fails it. Does not throw. */
+  [writeFrames](sink: FrameSink): void;
 }
 
 /** A request's messages that can be read in batches. */
@@ -112,13 +113,13 @@ export function mapBatches<T>(
 
 /**
  * A wrapper of a response's messages, made able to write frames if they are. The
- * function is given what writes the frames of the original, to do around that what the
- * wrapper does around its iteration.
+ * function is given what begins to write the frames of the original, to do around that what
+ * the wrapper does around its iteration.
  */
 export function withFrames<T>(
   original: AsyncIterable<T>,
   wrapper: AsyncIterable<T>,
-  around: (write: () => Promise<void>) => Promise<void>,
+  around: (write: () => void) => void,
 ): AsyncIterable<T> {
   return isFrameStream(original)
     ? Object.assign(wrapper, {

@@ -11,7 +11,6 @@ import {
 } from "@connectrpc/connect";
 import { callerLeft } from "./caller-left.ts";
 import { endUpload } from "./end-upload.ts";
-import { frameMessages } from "./envelope.ts";
 import {
   type BatchStream,
   type FrameSink,
@@ -42,6 +41,7 @@ import {
   startReading,
   stopReading,
 } from "./lean-stream.ts";
+import { writeMessages } from "./write-messages.ts";
 
 /** A method as the lean path serves it. */
 export interface LeanMethod {
@@ -81,13 +81,14 @@ export class LeanCall implements FrameSink, CallState, ResponseParts, StreamOwne
   #controller: AbortController | undefined;
   #responseHeader: Headers | undefined;
   #responseTrailer: Headers | undefined;
+  /** What an interceptor put in the place of the handler's response: it may add trailers. */
+  #replacement: StreamResponse | undefined;
   #bodyTimer: NodeJS.Timeout | undefined;
   #timer: NodeJS.Timeout | undefined;
   #error: ConnectError | undefined;
   #ended = false;
   #drainAwaited = false;
   #endCallbacks: readonly EndCallback[] = none;
-  #rejectPending: ((error: ConnectError) => void) | undefined;
 
   constructor(
     stream: LeanStream,
@@ -207,57 +208,22 @@ export class LeanCall implements FrameSink, CallState, ResponseParts, StreamOwne
   /** Holds no more of request and response than it needs: this may take days. */
   #stream(response: StreamResponse): void {
     const { message } = response;
-    const headersOf = response === this.ownResponse ? undefined : response;
+    this.#replacement = response === this.ownResponse ? undefined : response;
     this.ownResponse = undefined;
-    const written = isFrameStream(message)
-      ? message[writeFrames](this)
-      : this.#writeMessages(message);
-    written.then(
-      () => {
-        if (headersOf) {
-          this.#takeHeaders(headersOf);
-        }
-        this.#end();
-      },
-      (error: unknown) => this.fail(error),
-    );
-  }
-
-  async #writeMessages(messages: AsyncIterable<Message>): Promise<void> {
-    const iterator = messages[Symbol.asyncIterator]();
-    try {
-      for (;;) {
-        const result = await this.#untilEnded(iterator.next());
-        if (result.done) {
-          return;
-        }
-        if (!this.write(frameMessages([this.#encode(result.value)]), 1)) {
-          await this.#untilEnded(this.#drained());
-        }
-      }
-    } catch (error) {
-      // Not awaited: a generator returns only once what it awaits has settled.
-      iterator.return?.().catch(ignoreError);
-      throw error;
+    if (isFrameStream(message)) {
+      message[writeFrames](this);
+    } else {
+      writeMessages(this, message, (one) => this.#encode(one));
     }
   }
 
-  #drained(): Promise<void> {
-    return new Promise((resolve) => {
-      this.source = { onDrain: resolve, onClose: resolve };
-    });
-  }
-
-  /** Settles as the promise does, or rejects when the call ends before it. */
-  #untilEnded<T>(promise: Promise<T>): Promise<T> {
-    return new Promise((resolve, reject) => {
-      promise.then(resolve, reject);
-      if (this.#ended) {
-        reject(this.#error ?? callerLeft());
-      } else {
-        this.#rejectPending = reject;
-      }
-    });
+  end(): void {
+    if (this.#replacement) {
+      this.#takeHeaders(this.#replacement);
+    }
+    if (this.#finish(undefined)) {
+      this.#protocol.end(this.#carrier, this);
+    }
   }
 
   /** All messages of one chunk at a time. */
@@ -367,12 +333,6 @@ export class LeanCall implements FrameSink, CallState, ResponseParts, StreamOwne
     }
   }
 
-  #end(): void {
-    if (this.#finish(undefined)) {
-      this.#protocol.end(this.#carrier, this);
-    }
-  }
-
   onEnd(callback: EndCallback): void {
     if (this.#ended) {
       callback(this.#error, this);
@@ -401,9 +361,6 @@ export class LeanCall implements FrameSink, CallState, ResponseParts, StreamOwne
     this.#error = error;
     clearTimeout(this.#timer);
     clearTimeout(this.#bodyTimer);
-    // Nobody hears of it when what was awaited has settled.
-    this.#rejectPending?.(error ?? hasEnded);
-    this.#rejectPending = undefined;
     this.#controller?.abort(error);
     const { source } = this;
     this.source = undefined;
@@ -441,8 +398,3 @@ function onLateBody(call: LeanCall, bodyTimeoutMs: number): void {
   const message = `the request took more than ${bodyTimeoutMs} ms`;
   call.fail(new ConnectError(message, Code.DeadlineExceeded));
 }
-
-/** Rejects what nobody awaits any more. */
-const hasEnded = new ConnectError("the call has ended", Code.Canceled);
-
-function ignoreError(): void {}

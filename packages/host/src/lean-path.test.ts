@@ -340,14 +340,13 @@ test("a handler writes frames and reads batches, through interceptors that know 
       async *[Symbol.asyncIterator]() {
         yield { text: "one at a time" };
       },
-      async [writeFrames](sink: FrameSink) {
+      [writeFrames](sink: FrameSink) {
         sink.write(frameMessages([frame("a"), frame("b"), frame("c")]), 3);
-        if (!sink.write(frameMessages([frame("x".repeat(200_000))]), 1)) {
-          await new Promise<void>((resolve) => {
-            sink.source = { onDrain: resolve, onClose: resolve };
-          });
-        }
-        throw new ConnectError("and then", Code.DataLoss);
+        sink.source = {
+          onDrain: () => sink.fail(new ConnectError("and then", Code.DataLoss)),
+          onClose: () => {},
+        };
+        assert.equal(sink.write(frameMessages([frame("x".repeat(200_000))]), 1), false);
       },
     }),
     async clientStream(messages) {

@@ -213,7 +213,12 @@ function createConnectUnary(): LeanProtocol {
         });
       }
       const body = errorToJsonBytes(error, undefined);
-      send(stream, codeToHttpStatus(error.code), "application/json", body, { ...parts, header });
+      const { trailer } = parts;
+      send(stream, codeToHttpStatus(error.code), "application/json", body, {
+        header,
+        trailer,
+        error,
+      });
     },
     respond: (stream, message, parts) => send(stream, 200, contentType, message, parts),
   };
@@ -242,7 +247,10 @@ function responseHeaders(
   header: Headers | undefined,
 ): OutgoingHttpHeaders | string[] {
   if (!header) {
-    return [":status", String(status), "content-type", contentType];
+    const list = [":status", String(status), "content-type", contentType, "", ""];
+    // Node adds the date: an array that has no room for it would make room for much more.
+    list.length = 4;
+    return list;
   }
   const headers = toNodeHeaders(header);
   headers[":status"] = status;

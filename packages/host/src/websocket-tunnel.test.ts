@@ -267,9 +267,10 @@ test("readers share the bytes of frames, which stay as they are", async (t) => {
     handlers: {
       serverStream(): FrameStream<EchoResponse> {
         return {
-          async [writeFrames](sink) {
+          [writeFrames](sink) {
             writeCount += 1;
             sink.write(shared, 1);
+            sink.end();
           },
           async *[Symbol.asyncIterator]() {
             yield* [];
