@@ -110,7 +110,7 @@ function defaultTimes(isQuick: boolean, isProfile: boolean): [number, number] {
 export function createCommand(): Command {
   return new Command("bench")
     .description(
-      "Measures servers of the chat contract side by side, on this machine, with one load\n" +
+      "Measures servers of the chat contract side by side, on this machine, with one load " +
         "generator. Prints tables and writes bench.json, bench.md and bench.svg.",
     )
     .option("--quick", "few sizes, short measurements; ends within 3 minutes", false)

@@ -53,6 +53,10 @@ export async function run(options: RunOptions): Promise<RunReport> {
   const measurements: Measurement[] = [];
   const failed = new Set<Step>();
   const notes: string[] = [];
+  const noteTimeUp = (round: number, index: number) =>
+    notes.push(
+      `Time was up in round ${round + 1} of ${options.rounds}, after ${index} of ${steps.length} measurements.`,
+    );
 
   rounds: for (let round = 0; round < options.rounds; round++) {
     for (const [index, step] of steps.entries()) {
@@ -61,9 +65,7 @@ export async function run(options: RunOptions): Promise<RunReport> {
       }
       const leftMs = endMs - performance.now() - reserveMs;
       if (leftMs < options.timing.durationMs + options.timing.warmupMs) {
-        notes.push(
-          `Time was up in round ${round + 1} of ${options.rounds}, after ${index} of ${steps.length} measurements.`,
-        );
+        noteTimeUp(round, index);
         break rounds;
       }
       options.progress.show(
@@ -72,6 +74,11 @@ export async function run(options: RunOptions): Promise<RunReport> {
       );
       const result = await measure(step, options.timing, leftMs);
       if ("error" in result) {
+        if (performance.now() > endMs - reserveMs) {
+          // It was cut short, and did not fail.
+          noteTimeUp(round, index);
+          break rounds;
+        }
         failed.add(step);
       }
       measurements.push({

@@ -5,7 +5,7 @@ import { type HeapSnapshot, summariseHeap } from "./heap-snapshot.ts";
 
 type Row = readonly [type: number, name: string, bytes: number];
 
-const [object, closure, native, string] = [0, 1, 2, 3];
+const [object, closure, native, string, array] = [0, 1, 2, 3, 4];
 
 /** A snapshot with these nodes. */
 function snapshot(...rows: readonly Row[]): HeapSnapshot {
@@ -13,7 +13,12 @@ function snapshot(...rows: readonly Row[]): HeapSnapshot {
     snapshot: {
       meta: {
         node_fields: ["type", "name", "id", "self_size"],
-        node_types: [["object", "closure", "native", "string"], "string", "number", "number"],
+        node_types: [
+          ["object", "closure", "native", "string", "array"],
+          "string",
+          "number",
+          "number",
+        ],
       },
     },
     nodes: rows.flatMap(([type, , bytes], index) => [type, index, index + 100, bytes]),
@@ -34,6 +39,8 @@ suite("heap snapshots", () => {
       [closure, "", 32],
       [string, "a", 16],
       [string, "b", 24],
+      [array, "(object elements)", 8],
+      [array, "", 4],
     ),
   );
 
@@ -44,6 +51,8 @@ suite("heap snapshots", () => {
       "onRead()": { count: 1, bytes: 64 },
       "(functions)": { count: 1, bytes: 32 },
       "(strings)": { count: 2, bytes: 40 },
+      "(object elements)": { count: 1, bytes: 8 },
+      "(arrays)": { count: 1, bytes: 4 },
     });
   });
 
@@ -54,6 +63,8 @@ suite("heap snapshots", () => {
       { kind: "onRead()", count: 0.5, bytes: 32 },
       { kind: "(functions)", count: 0.5, bytes: 16 },
       { kind: "(strings)", count: 0.5, bytes: 12 },
+      { kind: "(object elements)", count: 0.5, bytes: 4 },
+      { kind: "(arrays)", count: 0.5, bytes: 2 },
     ]);
   });
 

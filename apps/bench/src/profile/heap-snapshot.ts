@@ -59,6 +59,9 @@ function nameKind(type: string, name: string): string {
   if (type === "closure" && name !== "") {
     return `${name}()`;
   }
+  if (type === "array" && name.startsWith("(object ")) {
+    return name;
+  }
   // Hidden ones of V8, such as "system / Context", have names that tell kinds apart.
   return titles[type] ?? (name || `(${type})`);
 }

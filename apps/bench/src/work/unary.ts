@@ -26,7 +26,7 @@ export const unary: Work = defineWork<UnaryParameters>({
     unaryCase("grpc", 8, 16, true),
     unaryCase("grpc", 64, 16),
     unaryCase("grpc-web", 1, 1),
-    unaryCase("grpc-web", 8, 16, true),
+    unaryCase("grpc-web", 8, 16),
     unaryCase("grpc-web", 64, 16),
     unaryCase("connect", 1, 1),
     unaryCase("connect", 8, 16, true),
