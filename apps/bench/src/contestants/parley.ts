@@ -4,7 +4,6 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { allProtocols, type Contestant, serviceName } from "./contestant.ts";
-import { nodeFlags } from "./node-peer.ts";
 
 const mainPath = fileURLToPath(new URL("../../../server/src/main.ts", import.meta.url));
 const stockFlag = "--no-lean-path";
@@ -36,7 +35,7 @@ function createParley(name: string, description: string, flags: readonly string[
       const fixed = ["--port", `${port}`, "--data", data, "--log-level", "warn"];
       return {
         command: process.execPath,
-        args: [...nodeFlags, mainPath, ...fixed, ...flags],
+        args: [mainPath, ...fixed, ...flags],
         cleanUp: () => rmSync(data, { recursive: true, force: true }),
       };
     },
