@@ -25,14 +25,14 @@ if (!isAnyMeasured) {
 }
 
 async function measure(options: Options): Promise<boolean> {
-  const { only, isQuick, rounds, warmupMs, durationMs, baseline } = options;
+  const { only, isQuick, isLimited, rounds, warmupMs, durationMs, baseline } = options;
   const report = await run({
     works: works.filter(({ name }) => only?.includes(name) ?? true),
     contestants: chooseContestants(options),
     rounds,
     timing: { warmupMs, durationMs },
     isQuick,
-    ...(isQuick ? { timeLimitMs: quickLimitMs } : {}),
+    ...(isLimited ? { timeLimitMs: quickLimitMs } : {}),
     baseline,
     progress: createProgress(),
   });

@@ -18,6 +18,9 @@ suite("options", () => {
   test("a quick run is shorter, unless told otherwise", () => {
     assert.ok(parse("--quick").durationMs < parse().durationMs);
     assert.equal(parse("--quick", "--rounds", "9").rounds, 9);
+    assert.ok(parse("--quick").isLimited);
+    assert.ok(!parse("--quick", "--rounds", "9").isLimited);
+    assert.ok(!parse().isLimited);
     assert.equal(parse("--quick", "--duration", "3000").durationMs, 3_000);
   });
 

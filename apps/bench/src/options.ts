@@ -8,6 +8,8 @@ import { works } from "./work/index.ts";
 /** What a run was asked for. */
 export interface Options {
   readonly isQuick: boolean;
+  /** Whether to end within 3 minutes: what a quick run does that was not asked for more. */
+  readonly isLimited: boolean;
   /** Whether to profile servers instead of comparing them. */
   readonly isProfile: boolean;
   /** Names of works; all when undefined. */
@@ -85,6 +87,7 @@ export function parseOptions(
   }
   return {
     isQuick,
+    isLimited: isQuick && options.rounds === undefined && options.duration === undefined,
     isProfile,
     only,
     contestants: options.contestants ?? (isProfile ? profiledByDefault : undefined),
@@ -113,7 +116,11 @@ export function createCommand(): Command {
       "Measures servers of the chat contract side by side, on this machine, with one load " +
         "generator. Prints tables and writes bench.json, bench.md and bench.svg.",
     )
-    .option("--quick", "few sizes, short measurements; ends within 3 minutes", false)
+    .option(
+      "--quick",
+      "few sizes, short measurements; ends within 3 minutes unless --rounds or --duration asks for more",
+      false,
+    )
     .option(
       "--profile",
       "show where servers on Node spend time and memory instead; writes profile.json and profile.md",

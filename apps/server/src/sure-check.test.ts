@@ -11,6 +11,7 @@ import {
   SubscribeRequestSchema,
 } from "@parley/proto/chat/v1";
 import {
+  type Arbitrary,
   assert as check,
   constantFrom,
   integer,
