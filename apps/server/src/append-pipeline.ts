@@ -55,6 +55,8 @@ export class AppendPipeline<Item> {
   }
 
   async #run(): Promise<void> {
+    // What is pushed in this turn, such as all messages of a chunk, goes together.
+    await undefined;
     while (this.#records.length > 0 && this.#error === undefined) {
       const [records, items] = [this.#records, this.#items];
       this.#records = [];

@@ -129,6 +129,7 @@ class SqliteMessageLog implements MessageLog {
   #waiting: PendingAppend[] = [];
   #committing: PendingAppend[] = [];
   #pendingBytes = 0;
+  #isCommitDue = false;
   readonly #reads = new Map<number, PendingRead>();
   #lastReadId = 0;
   /** Set when the log takes no more calls: closed, or a thread of it has died. */
@@ -186,7 +187,7 @@ class SqliteMessageLog implements MessageLog {
       const bytes = records.reduce((sum, record) => sum + record.payload.byteLength, 0);
       this.#waiting.push({ records, bytes, resolve, reject });
       this.#pendingBytes += bytes;
-      this.#commit();
+      this.#commitSoon();
     });
   }
 
@@ -226,7 +227,7 @@ class SqliteMessageLog implements MessageLog {
 
   async #close(): Promise<void> {
     this.#ended ??= new MessageLogError("unavailable", "the message log is closed");
-    if (this.#committing.length > 0) {
+    if (this.#committing.length > 0 || this.#waiting.length > 0) {
       await new Promise<void>((resolve) => {
         this.#drained = resolve;
       });
@@ -239,9 +240,24 @@ class SqliteMessageLog implements MessageLog {
     this.#lock.close();
   }
 
-  /** Sends what waits to the writer, unless a commit runs: then it gathers meanwhile. */
+  /**
+   * Sends what waits to the writer at the end of the turn, so that all that arrived in it
+   * shares a commit. Not while a commit runs: what comes then gathers for the next, which
+   * follows at once.
+   */
+  #commitSoon(): void {
+    if (!this.#isCommitDue && this.#committing.length === 0) {
+      this.#isCommitDue = true;
+      setImmediate(() => {
+        this.#isCommitDue = false;
+        this.#commit();
+      });
+    }
+  }
+
   #commit(): void {
-    if (this.#committing.length > 0 || this.#waiting.length === 0) {
+    // The log may have ended meanwhile.
+    if (this.#waiting.length === 0) {
       return;
     }
     let records = 0;
@@ -295,8 +311,9 @@ class SqliteMessageLog implements MessageLog {
     const committed = this.#committing;
     this.#committing = [];
     this.#pendingBytes -= committed.reduce((sum, pending) => sum + pending.bytes, 0);
-    this.#commit();
-    if (this.#committing.length === 0) {
+    if (this.#waiting.length > 0) {
+      this.#commit();
+    } else {
       this.#drained?.();
     }
     return committed;

@@ -26,6 +26,7 @@ import {
   createLeanRequest,
   type EndCallback,
 } from "./lean-context.ts";
+import { changedOnly, ResponseHeaders } from "./lean-headers.ts";
 import type { LeanProtocol, ResponseParts } from "./lean-protocols.ts";
 import {
   readMessageBatches,
@@ -144,12 +145,12 @@ export class LeanCall implements FrameSink, CallState, ResponseParts, StreamOwne
   }
 
   get responseHeader(): Headers {
-    this.#responseHeader ??= new Headers();
+    this.#responseHeader ??= new ResponseHeaders();
     return this.#responseHeader;
   }
 
   get responseTrailer(): Headers {
-    this.#responseTrailer ??= new Headers();
+    this.#responseTrailer ??= new ResponseHeaders();
     return this.#responseTrailer;
   }
 
@@ -315,11 +316,11 @@ export class LeanCall implements FrameSink, CallState, ResponseParts, StreamOwne
   }
 
   get header(): Headers | undefined {
-    return this.#responseHeader;
+    return changedOnly(this.#responseHeader);
   }
 
   get trailer(): Headers | undefined {
-    return this.#responseTrailer;
+    return changedOnly(this.#responseTrailer);
   }
 
   get error(): ConnectError | undefined {

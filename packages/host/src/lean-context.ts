@@ -11,6 +11,7 @@ import {
   type UnaryRequest,
   type UnaryResponse,
 } from "@connectrpc/connect";
+import { RequestHeaders } from "./lean-headers.ts";
 
 /** What a call keeps that its handler and interceptors share. */
 export interface CallState {
@@ -90,8 +91,6 @@ export class LeanHandlerContext implements HandlerContext {
     return this.#request.contextValues;
   }
 
-  // Headers are made when somebody looks at them.
-
   get responseHeader(): Headers {
     return this.#state.responseHeader;
   }
@@ -114,14 +113,13 @@ interface RequestParts {
   readonly signal: AbortSignal;
 }
 
-/** The request that interceptors are given. Signal and headers are made when somebody looks at them. */
+/** The request that interceptors are given. Its signal is made when somebody looks at it. */
 export function createLeanRequest(
   call: RequestParts,
   headers: IncomingHttpHeaders,
   message: Message | AsyncIterable<Message>,
 ): UnaryRequest | StreamRequest {
   const { method, url } = call.target;
-  let header: Headers | undefined;
   return {
     stream: method.methodKind !== "unary",
     service: method.parent,
@@ -131,30 +129,11 @@ export function createLeanRequest(
     get signal() {
       return call.signal;
     },
-    get header() {
-      header ??= toWebHeaders(headers);
-      return header;
-    },
+    header: new RequestHeaders(headers),
     contextValues: call.values,
     message,
   } as UnaryRequest | StreamRequest;
 }
-
-function toWebHeaders(headers: IncomingHttpHeaders): Headers {
-  const web = new Headers();
-  for (const name of Object.keys(headers)) {
-    const value = headers[name];
-    if (name.startsWith(":") || value === undefined) {
-      continue;
-    }
-    for (const one of Array.isArray(value) ? value : [value]) {
-      web.append(name, one);
-    }
-  }
-  return web;
-}
-
-// The headers of a response are of its own, and enumerable, so that they are in a copy too.
 
 /** The response of a unary handler. */
 export function unaryResponse(request: UnaryRequest, message: Message): UnaryResponse {
@@ -164,12 +143,8 @@ export function unaryResponse(request: UnaryRequest, message: Message): UnaryRes
     service: request.service,
     method: request.method as UnaryResponse["method"],
     message,
-    get header() {
-      return state.responseHeader;
-    },
-    get trailer() {
-      return state.responseTrailer;
-    },
+    header: state.responseHeader,
+    trailer: state.responseTrailer,
   };
   state.ownResponse = response;
   return response;
@@ -186,6 +161,7 @@ export function streamResponse(
     service: request.service,
     method: request.method as StreamResponse["method"],
     message,
+    // Of its own, and enumerable, so that they are in a copy too. An idle stream has none.
     get header() {
       return state.responseHeader;
     },
