@@ -1,12 +1,10 @@
 import type { IncomingHttpHeaders } from "node:http2";
-import { create, type DescMethod, fromBinary, type Message, toBinary } from "@bufbuild/protobuf";
+import { create, fromBinary, type Message, toBinary } from "@bufbuild/protobuf";
 import {
   Code,
   ConnectError,
   type ContextValues,
-  type StreamRequest,
   type StreamResponse,
-  type UnaryRequest,
   type UnaryResponse,
 } from "@connectrpc/connect";
 import { callerLeft } from "./caller-left.ts";
@@ -27,6 +25,7 @@ import {
   type EndCallback,
 } from "./lean-context.ts";
 import { changedOnly, ResponseHeaders } from "./lean-headers.ts";
+import type { LeanLimits, LeanMethod } from "./lean-method.ts";
 import type { LeanProtocol, ResponseParts } from "./lean-protocols.ts";
 import {
   readMessageBatches,
@@ -43,23 +42,6 @@ import {
   stopReading,
 } from "./lean-stream.ts";
 import { writeMessages } from "./write-messages.ts";
-
-/** A method as the lean path serves it. */
-export interface LeanMethod {
-  readonly method: DescMethod;
-  readonly url: string;
-  /** The interceptors around the implementation. */
-  readonly invoke: (
-    request: UnaryRequest | StreamRequest,
-  ) => Promise<UnaryResponse | StreamResponse>;
-}
-
-export interface LeanLimits {
-  readonly readMaxBytes: number;
-  readonly writeMaxBytes: number;
-  readonly maxTimeoutMs: number;
-  readonly bodyTimeoutMs: number;
-}
 
 const none: readonly EndCallback[] = [];
 

@@ -14,8 +14,9 @@ import {
   type Interceptor,
 } from "@connectrpc/connect";
 import { isFrameStream, OneMessage } from "./frame-stream.ts";
-import { LeanCall, type LeanMethod } from "./lean-call.ts";
+import { LeanCall } from "./lean-call.ts";
 import { LeanHandlerContext, streamResponse, unaryResponse } from "./lean-context.ts";
+import type { LeanMethod } from "./lean-method.ts";
 import { leanProtocols } from "./lean-protocols.ts";
 import type { LeanStream } from "./lean-stream.ts";
 
