@@ -88,7 +88,7 @@ export class SubscriptionWriter implements CursorReader, FrameSource, EndingList
       return;
     }
     try {
-      while (!this.#sink.isFull) {
+      while (!this.#hasEnded && !this.#sink.isFull) {
         const frames = cursor.nextFrames();
         if (frames) {
           this.#context.metrics.countDeliveries(frames.messageCount);

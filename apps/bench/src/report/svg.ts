@@ -52,6 +52,7 @@ export function formatSvg(report: RunReport): string {
   const height = y + margin;
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}">`,
+    "<title>Medians of each case, a bar for each contestant</title>",
     "<style>text{font:12px system-ui,sans-serif;fill:#222}.title{font-size:16px;font-weight:600}" +
       ".case{font-weight:600}.note{fill:#666}.end{text-anchor:end}</style>",
     `<rect width="${width}" height="${height}" fill="#fff"/>`,
