@@ -2,9 +2,9 @@
 import { resolve } from "node:path";
 import pretty from "pino-pretty";
 import { type Config, readConfig } from "./config.ts";
-import { MessageLogError } from "./message-log.ts";
+import { MessageLogError } from "./log/message-log.ts";
+import { openSqliteMessageLog } from "./log/sqlite/sqlite-message-log.ts";
 import { buildServer } from "./server.ts";
-import { openSqliteMessageLog } from "./sqlite-message-log.ts";
 
 async function main(config: Config): Promise<void> {
   const log = await openSqliteMessageLog({

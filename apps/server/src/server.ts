@@ -27,14 +27,14 @@ import {
   fastify,
   LogController,
 } from "fastify";
-import { createChatService } from "./chat-service.ts";
-import { Ending } from "./ending.ts";
-import type { MessageLog } from "./message-log.ts";
-import { Metrics } from "./metrics.ts";
-import { createPrometheus } from "./prometheus.ts";
-import { Rooms, type RoomsOptions } from "./rooms.ts";
-import { createValidateInterceptor } from "./validate-interceptor.ts";
-import { serveWebApp } from "./web-app.ts";
+import { createChatService } from "./chat/chat-service.ts";
+import { Ending } from "./chat/ending.ts";
+import { createValidateInterceptor } from "./chat/validate-interceptor.ts";
+import type { MessageLog } from "./log/message-log.ts";
+import { Rooms, type RoomsOptions } from "./rooms/rooms.ts";
+import { Metrics } from "./telemetry/metrics.ts";
+import { createPrometheus } from "./telemetry/prometheus.ts";
+import { serveWebApp } from "./web/web-app.ts";
 
 export interface ServerOptions extends RoomsOptions {
   /** Where rooms are kept; the caller closes it after the server. */

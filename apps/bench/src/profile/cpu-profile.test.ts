@@ -7,7 +7,7 @@ const frame = (functionName: string, url = "", lineNumber = url ? 0 : -1) => ({
   url,
   lineNumber,
 });
-const writer = "file:///x/apps/server/src/sqlite-writer.ts";
+const writer = "file:///x/apps/server/src/log/sqlite/writer.ts";
 
 // root -> idle, program, commit -> run; commit stands in the tree twice, called by another.
 const profile: CpuProfile = {
@@ -45,7 +45,7 @@ suite("a CPU profile", () => {
       summary.functions.map(({ name, location, seconds }) => [name, location, seconds]),
       [
         ["run", "", 2],
-        ["commit", "/x/apps/server/src/sqlite-writer.ts:10", 1.25],
+        ["commit", "/x/apps/server/src/log/sqlite/writer.ts:10", 1.25],
         ["(program)", "", 1],
         ["(anonymous)", "node:events:1", 0.25],
       ],

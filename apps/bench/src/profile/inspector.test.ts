@@ -4,7 +4,7 @@ import { connectInspector, nameWorker } from "./inspector.ts";
 
 suite("the inspector", () => {
   test("names a worker thread by its program", () => {
-    assert.equal(nameWorker("file:///x/sqlite-writer.ts"), "writer");
+    assert.equal(nameWorker("file:///x/sqlite/writer.ts"), "writer");
     assert.equal(nameWorker("file:///x/worker.js"), "worker");
     assert.equal(nameWorker("[worker eval]"), "worker");
   });

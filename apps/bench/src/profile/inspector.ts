@@ -84,7 +84,7 @@ export async function connectInspector(port: number): Promise<Inspector> {
   };
 }
 
-/** The last word of the file's name: "writer" of ".../sqlite-writer.ts". */
+/** The last word of the file's name: "writer" of ".../message-writer.ts". */
 export function nameWorker(url: string): string {
   return /([a-z0-9]+)\.[cm]?[jt]s$/i.exec(url)?.[1] ?? "worker";
 }

@@ -17,8 +17,8 @@ suite("parts of a server", () => {
     ["node:net", "other node: modules"],
     [`${root}node_modules/.pnpm/@a+b@1/node_modules/@a/b/dist/x.js`, "@a/b"],
     [`${root}node_modules/fastify/lib/x.js`, "fastify"],
-    [`${root}packages/host/src/lean-call.ts`, "@parley/host"],
-    [`${root}apps/server/src/room.ts`, "server"],
+    [`${root}packages/host/src/lean/lean-call.ts`, "@parley/host"],
+    [`${root}apps/server/src/rooms/room.ts`, "server"],
     [`${root}apps/bench/src/peers/queue.ts`, "peer"],
     ["evalmachine.<anonymous>", "other"],
   ] as const) {
@@ -28,7 +28,7 @@ suite("parts of a server", () => {
   }
 
   test("native code is told apart by its name and its caller", () => {
-    const sqlite = frame(`${root}apps/server/src/sqlite-writer.ts`);
+    const sqlite = frame(`${root}apps/server/src/log/sqlite/writer.ts`);
     const native = "native code (sockets, nghttp2)";
     assert.equal(partOf(frame("", "(idle)"), undefined), "idle");
     assert.equal(partOf(frame("", "(garbage collector)"), sqlite), "garbage collector");
@@ -46,8 +46,8 @@ suite("parts of a server", () => {
 
   test("locations are short, and lines count from 1", () => {
     assert.equal(
-      shortLocation(frame(`${root}packages/host/src/lean-call.ts`)),
-      "host/src/lean-call.ts:12",
+      shortLocation(frame(`${root}packages/host/src/lean/lean-call.ts`)),
+      "host/src/lean/lean-call.ts:12",
     );
     assert.equal(
       shortLocation(frame(`${root}node_modules/.pnpm/a@1/node_modules/a/x.js`)),

@@ -30,7 +30,7 @@ const nodeModules: readonly (readonly [RegExp, string])[] = [
   [/^node:(internal\/)?buffer\b/, parts.buffer],
 ];
 const sqliteMethods = /^(all|close|exec|get|iterate|next|prepare|run)$/;
-const sqliteCallers = /\bsqlite[\w-]*\.[cm]?[jt]s$/;
+const sqliteCallers = /\/sqlite\/[\w-]*\.[cm]?[jt]s$/;
 const repository = new URL("../../../..", import.meta.url).href;
 
 /**

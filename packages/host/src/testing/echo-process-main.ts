@@ -2,8 +2,8 @@ import { once } from "node:events";
 import type { Socket } from "node:net";
 import { setImmediate } from "node:timers/promises";
 import { compressionBrotli, compressionGzip } from "@connectrpc/connect-node";
-import { guardRequests } from "../guard-requests.ts";
-import { limitDecompression } from "../limit-decompression.ts";
+import { guardRequests } from "../guards/guard-requests.ts";
+import { limitDecompression } from "../limits/limit-decompression.ts";
 import { type EchoProcessRequest, type EchoProcessState, maxMessageBytes } from "./echo-process.ts";
 import { type EchoServer, startEchoServer } from "./echo-server.ts";
 

@@ -1,7 +1,7 @@
 import { fork } from "node:child_process";
 import { once } from "node:events";
 import { freePort } from "@parley/testing/free-port";
-import type { ListenerOptions } from "../listener.ts";
+import type { ListenerOptions } from "../listener/listener.ts";
 
 /** The largest message that such a server takes. */
 export const maxMessageBytes: number = 10 * 1024 * 1024;

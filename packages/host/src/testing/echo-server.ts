@@ -9,15 +9,15 @@ import type {
 } from "@connectrpc/connect";
 import { fastifyConnectPlugin } from "@connectrpc/connect-fastify";
 import { type FastifyHttp2Options, type FastifyInstance, fastify } from "fastify";
+import { requestContext } from "../calls/request-context.ts";
 import { EchoService } from "../gen/testing/v1/echo_pb.ts";
-import { createLeanPath, type LeanPathOptions } from "../lean-path.ts";
-import { createListener, type Listener, type ListenerOptions } from "../listener.ts";
-import { requestContext } from "../request-context.ts";
+import { createLeanPath, type LeanPathOptions } from "../lean/lean-path.ts";
+import { createListener, type Listener, type ListenerOptions } from "../listener/listener.ts";
 import {
   createWebSocketTunnel,
   type WebSocketTunnel,
   type WebSocketTunnelOptions,
-} from "../websocket-tunnel.ts";
+} from "../tunnel/websocket-tunnel.ts";
 
 export type EchoImplementation = Partial<ServiceImpl<typeof EchoService>>;
 

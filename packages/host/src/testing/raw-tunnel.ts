@@ -6,7 +6,7 @@ import { text } from "node:stream/consumers";
 import { create, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
 import { type ClientOptions, WebSocket } from "ws";
 import { EchoRequestSchema } from "../gen/testing/v1/echo_pb.ts";
-import { tunnelProtocol } from "../websocket-tunnel-frames.ts";
+import { tunnelProtocol } from "../tunnel/tunnel-frames.ts";
 import { envelope, parseEnvelopes } from "./envelope.ts";
 
 /** A socket of the tunnel whose frames the test writes and reads by itself. */

@@ -1,9 +1,9 @@
 import type { ConnectRouter, ServiceImpl } from "@connectrpc/connect";
 import { fastifyConnectPlugin } from "@connectrpc/connect-fastify";
 import { fastify } from "fastify";
-import { createDrain } from "../drain.ts";
+import { createDrain } from "../calls/drain.ts";
 import { EchoService } from "../gen/testing/v1/echo_pb.ts";
-import { createListener } from "../listener.ts";
+import { createListener } from "../listener/listener.ts";
 
 // What the README's snippets take for granted: an application like that of its example,
 // and a service of the reader's own.

@@ -1,0 +1,182 @@
+import { create, type MessageInitShape } from "@bufbuild/protobuf";
+import { timestampFromMs, timestampNow } from "@bufbuild/protobuf/wkt";
+import type { HandlerContext, ServiceImpl } from "@connectrpc/connect";
+import { batchesOf } from "@parley/host/frame-stream";
+import {
+  type ChatService,
+  type ListMessagesRequest,
+  type ListMessagesResponseSchema,
+  type ListRoomsRequest,
+  ListRoomsResponseSchema,
+  type Message,
+  MessageType,
+  type Metric,
+  MetricSchema,
+  type MetricsRequest,
+  type SendMessageRequest,
+  SendMessageResponseSchema,
+  UploadResponseSchema,
+} from "@parley/proto/chat/v1";
+import { AppendPipeline } from "../log/append-pipeline.ts";
+import { messageId } from "../log/message-id.ts";
+import type { AppendResult, NamedRoomExtent } from "../log/message-log.ts";
+import { toMessage, toRecord } from "../log/payload.ts";
+import { compareNames } from "../rooms/rooms.ts";
+import {
+  type ChatContext,
+  onEnding,
+  resolvePosition,
+  throwIfEnding,
+  toConnectError,
+} from "./chat-context.ts";
+import { ChatSession } from "./chat-session.ts";
+import { checkChatMessage } from "./check-chat-message.ts";
+import { Notifier } from "./notifier.ts";
+import { invalidArgument, toPosition } from "./service-errors.ts";
+import { SubscriptionStream } from "./subscription-stream.ts";
+
+const defaultPageSize = 100;
+/** Below the 4 MiB that gRPC clients take by default. */
+const maxPageBytes = 3 * 1024 * 1024;
+const maxListedMembers = 100;
+
+/** The chat service on a message log and its rooms. Callers' messages are already validated. */
+export function createChatService(context: ChatContext): ServiceImpl<typeof ChatService> {
+  /** Turns what the log throws into the error that callers see. */
+  async function edge<T>(action: () => Promise<T>): Promise<T> {
+    try {
+      return await action();
+    } catch (error) {
+      throw toConnectError(error, context);
+    }
+  }
+
+  return {
+    sendMessage: (request) => sendMessage(context, request),
+    subscribeMessages: (request, call) => new SubscriptionStream(context, request, call),
+    uploadMessages: (messages) => edge(() => uploadMessages(context, messages)),
+    chat: (messages, { signal }) => new ChatSession(context, signal).run(messages),
+    streamMetrics: (request, { signal }) => streamMetrics(context, request, signal),
+    listMessages: (request) => edge(() => listMessages(context, request)),
+    listRooms: (request) => edge(() => listRooms(context, request)),
+  };
+}
+
+/** Written for its speed: it is what most callers call most. */
+async function sendMessage(context: ChatContext, request: SendMessageRequest) {
+  let result: AppendResult | undefined;
+  try {
+    [result] = await context.log.append([toRecord(request, Date.now())]);
+  } catch (error) {
+    throw toConnectError(error, context);
+  }
+  const { number, sequence, receivedAtMs } = result as AppendResult;
+  const response = create(SendMessageResponseSchema);
+  response.messageId = messageId(number);
+  response.timestamp = timestampFromMs(receivedAtMs);
+  response.sequence = BigInt(sequence);
+  return response;
+}
+
+async function uploadMessages({ log }: ChatContext, messages: AsyncIterable<Message>) {
+  let messageCount = 0;
+  let duplicateCount = 0;
+  const appends = new AppendPipeline<undefined>(log, (_, { duplicate }) => {
+    messageCount += 1;
+    duplicateCount += duplicate ? 1 : 0;
+  });
+  for await (const batch of batchesOf(messages)) {
+    for (const message of batch) {
+      if (message.type !== MessageType.CHAT) {
+        throw invalidArgument({ field: "type", description: "must be CHAT" });
+      }
+      checkChatMessage(message);
+      const full = appends.push(toRecord(message, Date.now()), undefined);
+      if (full) {
+        await full;
+      }
+    }
+  }
+  await appends.flush();
+  return create(UploadResponseSchema, { messageCount, success: true, duplicateCount });
+}
+
+async function* streamMetrics(
+  context: ChatContext,
+  { instanceId, intervalSeconds }: MetricsRequest,
+  signal: HandlerContext["signal"],
+): AsyncGenerator<Metric> {
+  const intervalMs = (intervalSeconds || 1) * 1_000;
+  const notifier = new Notifier();
+  const stopWaking = onEnding(notifier.notify, signal, context);
+  const sampler = context.metrics.sampler();
+  const instance = instanceId || context.instanceId;
+  try {
+    for (;;) {
+      await notifier.wait(intervalMs);
+      throwIfEnding(signal, context);
+      const timestamp = timestampNow();
+      for (const { name, value, labels } of sampler.sample()) {
+        yield create(MetricSchema, { name, value, timestamp, labels: { instance, ...labels } });
+      }
+    }
+  } finally {
+    stopWaking();
+    sampler.close();
+  }
+}
+
+async function listMessages(
+  context: ChatContext,
+  request: ListMessagesRequest,
+): Promise<MessageInitShape<typeof ListMessagesResponseSchema>> {
+  const { messages, hasMore, extent } = await readPage(context, request);
+  return {
+    messages: messages.map(toMessage),
+    hasMore,
+    oldest: toPosition(context.log.epoch, extent.oldest),
+    head: toPosition(context.log.epoch, extent.head),
+  };
+}
+
+async function readPage(context: ChatContext, { room, cursor, pageSize }: ListMessagesRequest) {
+  const { log } = context;
+  const limit = { messages: pageSize || defaultPageSize, bytes: maxPageBytes };
+  if (cursor.case === undefined) {
+    return log.readBefore(room, Number.MAX_SAFE_INTEGER, limit);
+  }
+  const position = await resolvePosition(context, room, cursor.value, cursor.case);
+  if (cursor.case === "before") {
+    return log.readBefore(room, position === "oldest" ? 0 : position, limit);
+  }
+  const start = position === "oldest" ? (await log.extent(room)).oldest : position;
+  return log.readAfter(room, start, limit);
+}
+
+async function listRooms({ log, rooms }: ChatContext, { pageSize, pageToken }: ListRoomsRequest) {
+  const limit = pageSize || defaultPageSize;
+  const stored = await log.rooms(pageToken, limit + 1);
+  const storedNames = new Set(stored.map(({ name }) => name));
+  const occupied: NamedRoomExtent[] = await Promise.all(
+    rooms
+      .occupied(pageToken)
+      .slice(0, limit + 1)
+      .filter((name) => !storedNames.has(name))
+      .map(async (name) => ({ name, ...(await log.extent(name)) })),
+  );
+  const found = [...occupied, ...stored].sort((a, b) => compareNames(a.name, b.name));
+  const page = found.slice(0, limit);
+  return create(ListRoomsResponseSchema, {
+    rooms: page.map(({ name, head, messageCount }) => {
+      const members = rooms.members(name);
+      return {
+        name,
+        head: toPosition(log.epoch, head),
+        messageCount: BigInt(messageCount),
+        members: members.slice(0, maxListedMembers),
+        memberCount: members.length,
+      };
+    }),
+    nextPageToken: found.length > limit ? (page.at(-1)?.name ?? "") : "",
+  });
+}

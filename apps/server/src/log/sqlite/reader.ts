@@ -1,0 +1,113 @@
+import { parentPort, workerData } from "node:worker_threads";
+import { encodeFrames, maxFramesBytes } from "../encode-frames.ts";
+import { MessageLogError, type NamedRoomExtent, type RoomExtent } from "../message-log.ts";
+import { openForReading, translateErrors } from "./database.ts";
+import { emptyPage, preparePages } from "./pages.ts";
+import {
+  type PackedFrames,
+  type PackedPage,
+  type PageQuery,
+  type ReaderQuery,
+  type ReaderRequest,
+  type ReaderResponse,
+  type SqliteWorkerData,
+  toPlainError,
+  unpackPage,
+} from "./worker-messages.ts";
+
+// The reader of the SQLite engine, in a thread of its own: a read may wait for
+// the disk.
+
+function createReader(folder: string) {
+  const database = openForReading(folder);
+  const extentColumns = "head, oldest, message_count";
+  const getRoom = database.prepare(`SELECT id, ${extentColumns} FROM room WHERE name = ?`);
+  // A room whose messages have all been removed is kept for its sequences only.
+  const listRooms = database.prepare(
+    `SELECT name, ${extentColumns} FROM room WHERE name > ? AND message_count > 0 ORDER BY name LIMIT ?`,
+  );
+  const pages = {
+    after: preparePages(database, "after"),
+    before: preparePages(database, "before"),
+  };
+
+  function page(query: PageQuery, direction: keyof typeof pages): PackedPage {
+    const row = getRoom.get(query.room);
+    const extent = toExtent(row);
+    const { sequence } = query;
+    if (direction === "after" && (sequence < extent.oldest || sequence > extent.head)) {
+      throw MessageLogError.outOfRange(query.room, sequence, extent);
+    }
+    return { ...(row ? pages[direction](Number(row.id), query) : emptyPage()), extent };
+  }
+
+  function frames(query: PageQuery): PackedFrames {
+    const { messages } = unpackPage(page(query, "after"));
+    // Of their own memory, which is handed over.
+    const bytes = Buffer.from(new ArrayBuffer(maxFramesBytes(messages)));
+    const encoded = encodeFrames(messages, bytes);
+    return {
+      frames: bytes.buffer.transfer(encoded.bytes.byteLength),
+      sequences: Float64Array.from(encoded.sequences),
+      ends: Uint32Array.from(encoded.ends),
+    };
+  }
+
+  /** One transaction, so that a page and the extent beside it agree. */
+  return function run(query: ReaderQuery): unknown {
+    return translateErrors("cannot read the message log", () => {
+      database.exec("BEGIN");
+      try {
+        switch (query.type) {
+          case "extent":
+            return toExtent(getRoom.get(query.room));
+          case "rooms":
+            return listRooms
+              .all(query.afterName, query.limit)
+              .map((row): NamedRoomExtent => ({ name: String(row.name), ...toExtent(row) }));
+          case "frames":
+            return frames(query);
+          case "after":
+          case "before":
+            return page(query, query.type);
+        }
+      } finally {
+        database.exec("COMMIT");
+      }
+    });
+  };
+}
+
+function toExtent(row: Record<string, unknown> | undefined): RoomExtent {
+  return {
+    head: Number(row?.head ?? 0),
+    oldest: Number(row?.oldest ?? 0),
+    messageCount: Number(row?.message_count ?? 0),
+  };
+}
+
+function serve(data: SqliteWorkerData): void {
+  const port = parentPort;
+  if (!port) {
+    throw new Error("reader.ts runs in a worker thread");
+  }
+  const respond = (response: ReaderResponse) => port.postMessage(response);
+  const run = createReader(data.folder);
+  port.on("message", (request: ReaderRequest) => {
+    if ("type" in request) {
+      port.close();
+      return;
+    }
+    try {
+      const value = run(request.query);
+      const { payloads, frames } = value as Partial<PackedPage & PackedFrames>;
+      const moved = frames ?? payloads?.buffer;
+      port.postMessage({ id: request.id, value }, moved ? [moved] : []);
+    } catch (error) {
+      respond({ id: request.id, error: toPlainError(error) });
+    }
+  });
+  respond({ type: "opened" });
+}
+
+serve(workerData as SqliteWorkerData);

@@ -1,0 +1,189 @@
+import { type CommittedMessage, type MessageLog, MessageLogError } from "../log/message-log.ts";
+import { Cursor, type CursorOptions } from "./cursor.ts";
+import { PageCache } from "./page-cache.ts";
+import { Room } from "./room.ts";
+import type { TailBudget } from "./tail.ts";
+
+export interface RoomsOptions {
+  /** How many bytes of its newest messages a room keeps in memory. Default 1 MiB. */
+  readonly tailBytes?: number;
+  /** The same for all rooms together. Default 64 MiB. */
+  readonly totalTailBytes?: number;
+  /** How many bytes of pages are kept for readers behind the tail, in all. Default 64 MiB. */
+  readonly pageCacheBytes?: number;
+  /** How long after a user's last subscription closes the user leaves, in ms. Default 5,000. */
+  readonly presenceGraceMs?: number;
+}
+
+export interface SubscribeOptions extends Omit<CursorOptions, "startAfter" | "onClose"> {
+  readonly room: string;
+  /** "head": only what comes. "oldest": everything kept. Otherwise the sequence to start after. */
+  readonly start: "head" | "oldest" | number;
+}
+
+/** How long a room that nobody uses keeps its tail, for readers that come back. */
+const unusedRoomMs = 60_000;
+
+/**
+ * The rooms in use on this instance. Their tails are fed by the log's `follow`
+ * alone, so it does not matter which instance or thread appended a message.
+ */
+export class Rooms {
+  readonly #log: MessageLog;
+  readonly #options: Required<RoomsOptions>;
+  readonly #pages: PageCache;
+  /** In the order of their last message, the most recent one last. */
+  readonly #rooms = new Map<string, Room>();
+  #unusedBefore = new Set<Room>();
+  readonly #tailBudget: TailBudget = { heldBytes: 0 };
+  #subscriptionCount = 0;
+  readonly #stopFollowing: () => void;
+  readonly #sweepTimer: NodeJS.Timeout;
+
+  constructor(log: MessageLog, options: RoomsOptions = {}) {
+    this.#log = log;
+    this.#options = {
+      tailBytes: options.tailBytes ?? 1024 * 1024,
+      totalTailBytes: options.totalTailBytes ?? 64 * 1024 * 1024,
+      pageCacheBytes: options.pageCacheBytes ?? 64 * 1024 * 1024,
+      presenceGraceMs: options.presenceGraceMs ?? 5_000,
+    };
+    this.#pages = new PageCache(log, this.#options.pageCacheBytes);
+    this.#stopFollowing = log.follow((messages) => this.#onCommitted(messages));
+    this.#sweepTimer = setInterval(() => this.#sweep(), unusedRoomMs);
+    this.#sweepTimer.unref();
+  }
+
+  get subscriptionCount(): number {
+    return this.#subscriptionCount;
+  }
+
+  /**
+   * Opens a subscription. The caller closes the cursor.
+   *
+   * @throws MessageLogError when the log cannot be read, or does not hold
+   * everything after the start.
+   */
+  async subscribe({
+    room: name,
+    start,
+    reader,
+    user,
+    presence,
+  }: SubscribeOptions): Promise<Cursor> {
+    const room = this.#room(name);
+    room.pin();
+    try {
+      await room.ready;
+      const startAfter = await this.#startAfter(room, start);
+      this.#subscriptionCount += 1;
+      const onClose = this.#onCursorClosed;
+      return new Cursor(room, this.#pages, { reader, user, presence, startAfter, onClose });
+    } catch (error) {
+      room.unpin();
+      throw error;
+    }
+  }
+
+  readonly #onCursorClosed = ({ room }: Cursor): void => {
+    this.#subscriptionCount -= 1;
+    room.unpin();
+  };
+
+  /** The names after a name of the rooms that have members, in code point order. */
+  occupied(afterName: string): string[] {
+    return [...this.#rooms.values()]
+      .filter(({ name, presence }) => presence.memberCount > 0 && compareNames(name, afterName) > 0)
+      .map(({ name }) => name)
+      .sort(compareNames);
+  }
+
+  /** Who is in a room, by name. */
+  members(name: string): string[] {
+    return this.#rooms.get(name)?.presence.members() ?? [];
+  }
+
+  close(): void {
+    clearInterval(this.#sweepTimer);
+    this.#stopFollowing();
+  }
+
+  #room(name: string): Room {
+    let room = this.#rooms.get(name);
+    if (!room) {
+      room = new Room(name, this.#log.extent(name), {
+        ...this.#options,
+        tailBudget: this.#tailBudget,
+      });
+      this.#rooms.set(name, room);
+      room.ready.catch(() => this.#rooms.delete(name));
+    }
+    return room;
+  }
+
+  async #startAfter(room: Room, start: SubscribeOptions["start"]): Promise<number> {
+    if (start === "head") {
+      return room.head;
+    }
+    if (start !== "oldest" && start >= room.tail.startsAfter && start <= room.head) {
+      return start;
+    }
+    const extent = await this.#log.extent(room.name);
+    if (start === "oldest") {
+      return extent.oldest;
+    }
+    if (start < extent.oldest || start > extent.head) {
+      throw MessageLogError.outOfRange(room.name, start, extent);
+    }
+    return start;
+  }
+
+  #onCommitted(messages: readonly CommittedMessage[]): void {
+    const batches = new Map<Room, CommittedMessage[]>();
+    for (const message of messages) {
+      const room = this.#rooms.get(message.room);
+      const batch = room && batches.get(room);
+      if (batch) {
+        batch.push(message);
+      } else if (room) {
+        batches.set(room, [message]);
+      }
+    }
+    for (const [room, batch] of batches) {
+      room.push(batch);
+      this.#rooms.delete(room.name);
+      this.#rooms.set(room.name, room);
+    }
+    this.#shrinkTails();
+    for (const room of batches.keys()) {
+      room.wake();
+    }
+  }
+
+  #shrinkTails(): void {
+    for (const room of this.#rooms.values()) {
+      if (this.#tailBudget.heldBytes <= this.#options.totalTailBytes) {
+        return;
+      }
+      room.clearTail();
+    }
+  }
+
+  /** Forgets the rooms that were unused at the last sweep too. */
+  #sweep(): void {
+    const unused = new Set([...this.#rooms.values()].filter((room) => room.unused));
+    for (const room of unused) {
+      if (this.#unusedBefore.has(room)) {
+        this.#rooms.delete(room.name);
+        room.clearTail();
+        unused.delete(room);
+      }
+    }
+    this.#unusedBefore = unused;
+  }
+}
+
+/** Orders names by code point, as the log does; JavaScript's `<` orders by UTF-16 unit. */
+export function compareNames(a: string, b: string): number {
+  return Buffer.compare(Buffer.from(a), Buffer.from(b));
+}

@@ -1,0 +1,116 @@
+import { encodeFrames } from "../log/encode-frames.ts";
+import { FrameChunk } from "../log/frame-chunk.ts";
+import type { StoredMessage } from "../log/message-log.ts";
+
+/** What a chunk costs beside its frames, and what each message of it does, roughly. */
+const chunkOverheadBytes = 256;
+const messageOverheadBytes = 32;
+
+/** A chunk takes no more messages than this, one message aside: a write is no larger. */
+const maxChunkBytes = 64 * 1024;
+
+/** Counts the bytes of all tails that share it. */
+export interface TailBudget {
+  heldBytes: number;
+}
+
+/** The newest messages of a room as frames, in order and without gap, bounded in bytes. */
+export class Tail {
+  readonly #maxBytes: number;
+  readonly #budget: TailBudget;
+  #chunks: FrameChunk[] = [];
+  /** Where the kept chunks begin in the array: removed ones are cut off in bulk. */
+  #start = 0;
+  #bytes = 0;
+  #startsAfter: number;
+
+  /** An empty tail of a room whose newest message has the given sequence. */
+  constructor(startsAfter: number, maxBytes: number, budget: TailBudget = { heldBytes: 0 }) {
+    this.#startsAfter = startsAfter;
+    this.#maxBytes = maxBytes;
+    this.#budget = budget;
+  }
+
+  /** The tail holds every message of the room after this sequence. */
+  get startsAfter(): number {
+    return this.#startsAfter;
+  }
+
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** Adds the room's next messages; lets go of the oldest ones when there are too many bytes. */
+  push(messages: readonly StoredMessage[]): void {
+    for (const group of groupByBytes(messages)) {
+      const chunk = new FrameChunk(encodeFrames(group));
+      this.#chunks.push(chunk);
+      this.#count(cost(chunk));
+    }
+    while (this.#bytes > this.#maxBytes) {
+      const oldest = this.#chunks[this.#start] as FrameChunk;
+      this.#start += 1;
+      this.#count(-cost(oldest));
+      this.#startsAfter = oldest.lastSequence;
+    }
+    if (this.#start > 256 && this.#start * 2 > this.#chunks.length) {
+      this.#chunks = this.#chunks.slice(this.#start);
+      this.#start = 0;
+    }
+  }
+
+  /** Lets go of everything. */
+  clear(): void {
+    this.#startsAfter = this.#chunks.at(-1)?.lastSequence ?? this.#startsAfter;
+    this.#chunks = [];
+    this.#start = 0;
+    this.#count(-this.#bytes);
+  }
+
+  /**
+   * The chunk that holds the first message after the sequence, which must not be below
+   * `startsAfter`; undefined when that is the newest.
+   */
+  chunkAfter(sequence: number): FrameChunk | undefined {
+    let low = this.#start;
+    let high = this.#chunks.length;
+    // A reader that keeps up wants the last one.
+    if (high > low && (this.#chunks[high - 2]?.lastSequence ?? -1) <= sequence) {
+      low = high - 1;
+    }
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if ((this.#chunks[middle] as FrameChunk).lastSequence > sequence) {
+        high = middle;
+      } else {
+        low = middle + 1;
+      }
+    }
+    return this.#chunks[low];
+  }
+
+  #count(bytes: number): void {
+    this.#bytes += bytes;
+    this.#budget.heldBytes += bytes;
+  }
+}
+
+function cost(chunk: FrameChunk): number {
+  return chunk.byteLength + chunk.messageCount * messageOverheadBytes + chunkOverheadBytes;
+}
+
+function* groupByBytes(messages: readonly StoredMessage[]): Generator<readonly StoredMessage[]> {
+  let start = 0;
+  let bytes = 0;
+  for (const [index, { payload }] of messages.entries()) {
+    bytes += payload.byteLength;
+    if (bytes > maxChunkBytes && index > start) {
+      yield messages.slice(start, index);
+      start = index;
+      bytes = payload.byteLength;
+    }
+  }
+  if (start < messages.length) {
+    yield start === 0 ? messages : messages.slice(start);
+  }
+}
