@@ -20,7 +20,7 @@ async function main(config: Config): Promise<void> {
       process.exit(1);
     },
   });
-  const { app, drain } = buildServer({
+  const { app, listen } = buildServer({
     log,
     instanceId: config.instanceId,
     presenceGraceMs: config.presenceGraceMs,
@@ -31,6 +31,8 @@ async function main(config: Config): Promise<void> {
     leanPath: config.leanPath,
     corsOrigins: config.corsOrigins,
     webFolder: config.webFolder,
+    processEvents: true,
+    onClosed: () => log.close(),
     logger: {
       level: config.logLevel,
       ...(process.stdout.isTTY ? { stream: pretty({ ignore: "pid,hostname" }) } : {}),
@@ -39,31 +41,8 @@ async function main(config: Config): Promise<void> {
   // Connect's plugin reports what it cannot tell a caller any more to the console.
   console.error = (...parts: unknown[]) => app.log.warn(parts.map(String).join(" "));
 
-  let ending = false;
-  const end = async (signal: NodeJS.Signals) => {
-    if (ending) {
-      app.log.warn({ signal }, "ending at once");
-      process.exit(1);
-    }
-    ending = true;
-    app.log.info({ signal }, "draining");
-    await drain.run();
-    await app.close();
-    await log.close();
-    app.log.info("ended");
-    process.exit(0);
-  };
-  process.on("SIGTERM", end);
-  process.on("SIGINT", end);
-
   app.log.info({ data: resolve(config.data), epoch: log.epoch }, "message log opened");
-  await app.listen({
-    host: config.host,
-    port: config.port,
-    listenTextResolver: (address) =>
-      // Fastify does not know of the listener's TLS.
-      `Server listening at ${config.tls ? address.replace(/^http:/, "https:") : address}`,
-  });
+  await listen({ host: config.host, port: config.port });
 }
 
 function reasonOf(error: unknown, { host, port, data }: Config): string {

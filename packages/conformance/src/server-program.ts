@@ -25,16 +25,13 @@ const { values: flags } = parseArgs({
 // A message of the runner follows its length in four bytes.
 const request = fromBinary(ServerCompatRequestSchema, (await buffer(process.stdin)).subarray(4));
 const { app, end } = createHosting({
-  service: ConformanceService,
-  implementation: createConformanceService(),
+  routes: (router) => router.service(ConformanceService, createConformanceService()),
   tls: tlsOptions(request),
-  router: {
-    readMaxBytes: request.messageReceiveLimit,
-    // Else the suite's short messages would stay uncompressed.
-    compressMinBytes: 0,
-    // Requests are echoed within a google.protobuf.Any.
-    jsonOptions: { registry: createRegistry(file_connectrpc_conformance_v1_service) },
-  },
+  limits: { readMaxBytes: request.messageReceiveLimit },
+  // Else the suite's short messages would stay uncompressed.
+  compressMinBytes: 0,
+  // Requests are echoed within a google.protobuf.Any.
+  jsonOptions: { registry: createRegistry(file_connectrpc_conformance_v1_service) },
   without: parseParts(flags.without),
 });
 await app.listen({ host: "127.0.0.1", port: 0 });

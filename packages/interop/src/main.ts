@@ -55,8 +55,7 @@ async function runCases(
   transportFlags: readonly string[],
 ): Promise<void> {
   const { app, drain, end } = createHosting({
-    service: TestService,
-    implementation: createTestService(`parley over ${transport}`),
+    routes: (router) => router.service(TestService, createTestService(`parley over ${transport}`)),
     tls,
     without,
   });

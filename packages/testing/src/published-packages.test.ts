@@ -13,42 +13,26 @@ const published = ["proto", "client", "browser", "host"];
 
 /** What another repository would write, checked as strictly as the compiler can. */
 const consumer = `
-import type { ConnectRouter } from "@connectrpc/connect";
-import { fastifyConnectPlugin } from "@connectrpc/connect-fastify";
 import { createGrpcTransport } from "@connectrpc/connect-node";
 import { createWebSocketTransport } from "@parley/browser";
 import { type ChatClient, createChatClient } from "@parley/client";
-import { createDrain } from "@parley/host/drain";
-import { createHealth } from "@parley/host/health";
-import { createListener } from "@parley/host/listener";
-import { reflectionRoutes } from "@parley/host/reflection";
-import { createWebSocketTunnel } from "@parley/host/websocket-tunnel";
+import { createHost } from "@parley/host";
 import { ChatService, MessageType } from "@parley/proto/chat/v1";
-import { fastify } from "fastify";
 
-const listener = createListener();
-const health = createHealth({ services: [ChatService] });
-const drain = createDrain({ listener, health });
-const app = fastify({ http2: true, serverFactory: listener.serverFactory });
-const calls = {
-  interceptors: [drain.interceptor],
-  routes(router: ConnectRouter) {
+const host = createHost({
+  logger: false,
+  routes(router) {
     router.service(ChatService, {
       sendMessage: ({ content }) => ({ messageId: content, sequence: 7n }),
     });
-    health.routes(router);
-    reflectionRoutes([ChatService])(router);
   },
-};
-await app.register(fastifyConnectPlugin, calls);
-app.server.on("upgrade", createWebSocketTunnel({ ...calls, listener }).handleUpgrade);
-const baseUrl = await app.listen({ host: "127.0.0.1", port: 0 });
+});
+const baseUrl = await host.listen({ host: "127.0.0.1", port: 0 });
 const client: ChatClient = createChatClient(createGrpcTransport({ baseUrl }));
 const { messageId, sequence } = await client.send({ room: "r", user: "u", content: "hello" });
 const tunnelled: ChatClient = createChatClient(createWebSocketTransport({ baseUrl }));
 await tunnelled.send({ room: "r", user: "u", content: "hello" });
-await drain.run();
-await app.close();
+await host.close();
 console.log(messageId, sequence, MessageType.CHAT);
 `;
 
@@ -76,7 +60,6 @@ test("another project installs, compiles and runs the published packages", async
       "@connectrpc/connect-web": "^2.2.0",
       "@types/node": "^26.0.0",
       fastify: "^5.12.0",
-      ws: "^8.23.0",
     },
     overrides: { "@parley/proto": tarball("proto") },
   };

@@ -1,6 +1,6 @@
 import { cpus } from "node:os";
 import { type ELDHistogram, monitorEventLoopDelay } from "node:perf_hooks";
-import type { CallObserver } from "@parley/host/call-observer";
+import type { CallObserver } from "@parley/host/call";
 
 /** One measured value, with the labels that tell what exactly was measured. */
 export interface Measurement {

@@ -1,25 +1,13 @@
-import { createCallMetrics } from "@parley/host/call-metrics";
-import type { CallObserver } from "@parley/host/call-observer";
-import type { Listener } from "@parley/host/listener";
-import { Counter, collectDefaultMetrics, Gauge, Registry } from "prom-client";
+import type { Host } from "@parley/host";
+import { Counter, Gauge } from "prom-client";
 import type { Metrics } from "./metrics.ts";
 
-/** What Prometheus scrapes from /metrics. */
-export interface Prometheus {
-  readonly registry: Registry;
-  /** Counts calls. */
-  readonly observer: CallObserver;
-}
-
-/** Registers what is measured of the process, the calls, the connections and the rooms. */
-export function createPrometheus(sources: {
-  readonly metrics: Pick<Metrics, "subscriptionCount" | "deliveryCount">;
-  readonly listener: Pick<Listener, "connectionCount" | "sessionCount">;
-}): Prometheus {
-  const { metrics, listener } = sources;
-  const registry = new Registry();
+/** Adds what is measured of the connections and the rooms to what a host's /metrics shows. */
+export function registerServerMetrics(
+  { registry, listener }: Pick<Host, "registry" | "listener">,
+  metrics: Pick<Metrics, "subscriptionCount" | "deliveryCount">,
+): void {
   const registers = [registry];
-  collectDefaultMetrics({ register: registry });
   new Counter({
     name: "parley_deliveries_total",
     help: "Messages of rooms handed to readers.",
@@ -44,5 +32,4 @@ export function createPrometheus(sources: {
       },
     });
   }
-  return { registry, observer: createCallMetrics({ registry }) };
 }

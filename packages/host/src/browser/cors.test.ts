@@ -1,13 +1,11 @@
 import assert from "node:assert/strict";
 import { text } from "node:stream/consumers";
 import { suite, type TestContext, test } from "node:test";
-import { unimplementedHandler } from "../services/unimplemented.ts";
 import { startEchoServer } from "../testing/echo-server.ts";
 import { frame } from "../testing/grpc-web-frames.ts";
 import { startRawCall } from "../testing/raw-call.ts";
 import { httpVersions } from "../testing/transports.ts";
-import { type Cors, createCors } from "./cors.ts";
-import { grpcWebTextHook } from "./grpc-web-text.ts";
+import { type CorsOptions, createCors } from "./cors.ts";
 
 const origin = "https://app.example.com";
 const unary = "/testing.v1.EchoService/Unary";
@@ -32,7 +30,7 @@ const calls = {
 
 for (const httpVersion of httpVersions) {
   suite(`over HTTP/${httpVersion}`, () => {
-    async function send(t: TestContext, cors: Cors, request: Request) {
+    async function send(t: TestContext, cors: CorsOptions, request: Request) {
       const { url } = await startServer(t, cors);
       const { method = "POST", path = unary, headers = {}, body } = request;
       const call = startRawCall(t, url, { httpVersion, method, path, headers });
@@ -41,7 +39,7 @@ for (const httpVersion of httpVersions) {
       return { ...answer, text: await text(answer.body) };
     }
 
-    function preflight(t: TestContext, cors: Cors, path: string, from = origin) {
+    function preflight(t: TestContext, cors: CorsOptions, path: string, from = origin) {
       const headers = {
         origin: from,
         "access-control-request-method": "POST",
@@ -52,11 +50,7 @@ for (const httpVersion of httpVersions) {
 
     for (const path of [unary, "/testing.v1.EchoService/Unknown", "/a.B/C", "/"]) {
       test(`a preflight of ${path} is granted`, async (t) => {
-        const { status, headers, text } = await preflight(
-          t,
-          createCors({ origins: [origin] }),
-          path,
-        );
+        const { status, headers, text } = await preflight(t, { origins: [origin] }, path);
         assert.equal(status, 204);
         assert.equal(text, "");
         assert.equal(headers["access-control-allow-origin"], origin);
@@ -75,24 +69,28 @@ for (const httpVersion of httpVersions) {
     }
 
     test("a preflight of an origin that may not call is refused", async (t) => {
-      const { status, headers } = await preflight(t, createCors(), unary);
+      const { status, headers } = await preflight(t, {}, unary);
       assert.equal(status, 403);
       assert.equal(headers.vary, "Origin");
       assert.deepEqual(corsHeaders(headers), []);
     });
 
     test("OPTIONS is a preflight only with the headers of one", async (t) => {
-      const { status } = await send(t, createCors(), { method: "OPTIONS", headers: { origin } });
+      const { status } = await send(t, {}, { method: "OPTIONS", headers: { origin } });
       assert.notEqual(status, 204);
       assert.notEqual(status, 403);
     });
 
     for (const [protocol, call] of Object.entries(calls)) {
       test(`the answer to a call of ${protocol} can be read by its page`, async (t) => {
-        const { status, headers, text } = await send(t, createCors({ origins: [origin] }), {
-          ...call,
-          headers: { origin, "content-type": call.contentType },
-        });
+        const { status, headers, text } = await send(
+          t,
+          { origins: [origin] },
+          {
+            ...call,
+            headers: { origin, "content-type": call.contentType },
+          },
+        );
         assert.equal(status, 200);
         assert.ok(text.length > 0);
         assert.equal(headers["content-type"], call.contentType);
@@ -105,43 +103,55 @@ for (const httpVersion of httpVersions) {
       });
 
       test(`a call of ${protocol} to an unknown method tells its page so`, async (t) => {
-        const { headers } = await send(t, createCors({ origins: [origin] }), {
-          ...call,
-          path: "/a.B/C",
-          headers: { origin, "content-type": call.contentType },
-        });
+        const { headers } = await send(
+          t,
+          { origins: [origin] },
+          {
+            ...call,
+            path: "/a.B/C",
+            headers: { origin, "content-type": call.contentType },
+          },
+        );
         assert.equal(headers["access-control-allow-origin"], origin);
         assert.match(String(headers["access-control-expose-headers"]), /grpc-status/);
       });
     }
 
     test("a call of an origin that may not call gets no headers of CORS", async (t) => {
-      const { status, headers } = await send(t, createCors(), {
-        ...calls.Connect,
-        headers: { origin, "content-type": "application/json" },
-      });
+      const { status, headers } = await send(
+        t,
+        {},
+        {
+          ...calls.Connect,
+          headers: { origin, "content-type": "application/json" },
+        },
+      );
       assert.equal(status, 200);
       assert.deepEqual(corsHeaders(headers), []);
       assert.equal(headers.vary, "Origin");
     });
 
     test("a call without an origin gets none either", async (t) => {
-      const { headers } = await send(t, createCors(), {
-        ...calls.Connect,
-        headers: { "content-type": "application/json" },
-      });
+      const { headers } = await send(
+        t,
+        {},
+        {
+          ...calls.Connect,
+          headers: { "content-type": "application/json" },
+        },
+      );
       assert.deepEqual(corsHeaders(headers), []);
       assert.equal(headers.vary, "Origin");
     });
 
     test("localhost may call by default", async (t) => {
       const local = "http://localhost:5173";
-      const { headers } = await preflight(t, createCors(), unary, local);
+      const { headers } = await preflight(t, {}, unary, local);
       assert.equal(headers["access-control-allow-origin"], local);
     });
 
     test("the same origin may always call", async (t) => {
-      const cors = createCors({ origins: [] });
+      const cors = { origins: [] };
       const { url } = await startServer(t, cors);
       const headers = { origin: url, "content-type": "application/json" };
       const call = startRawCall(t, url, { httpVersion, path: unary, headers });
@@ -181,14 +191,8 @@ interface Request {
   readonly body?: string | Uint8Array;
 }
 
-function startServer(t: TestContext, cors: Cors) {
-  return startEchoServer(t, {
-    configure(app) {
-      app.addHook("onRequest", cors.hook);
-      app.addHook("onRequest", grpcWebTextHook);
-      app.setNotFoundHandler(unimplementedHandler);
-    },
-  });
+function startServer(t: TestContext, cors: CorsOptions) {
+  return startEchoServer(t, { cors });
 }
 
 function corsHeaders(headers: object): string[] {

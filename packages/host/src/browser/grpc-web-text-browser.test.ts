@@ -6,13 +6,10 @@ import { createCertificate } from "@parley/testing/certificate";
 import { launchChromium } from "@parley/testing/chromium";
 import { needsTools } from "@parley/testing/tools";
 import type { Browser, Page } from "playwright-core";
-import { unimplementedHandler } from "../services/unimplemented.ts";
 import { type EchoServerOptions, startEchoServer } from "../testing/echo-server.ts";
 import type { GrpcWebPage } from "../testing/grpc-web-page.ts";
 import { type PageServer, startPageServer } from "../testing/page-server.ts";
 import { httpVersions } from "../testing/transports.ts";
-import { createCors } from "./cors.ts";
-import { grpcWebTextHook } from "./grpc-web-text.ts";
 
 declare const grpcWebPage: GrpcWebPage;
 
@@ -134,17 +131,12 @@ suite("Google's grpc-web in Chromium", needsTools("chromium", "openssl"), () => 
       origins: string[] = [pageServer.origin],
     ): Promise<{ page: Page; url: string }> {
       const headers = ["custom-header-1"];
-      const cors = createCors({ origins, allowedHeaders: headers, exposedHeaders: headers });
+      const cors = { origins, allowedHeaders: headers, exposedHeaders: headers };
       const { url } = await startEchoServer(t, {
         ...options,
         // Chromium speaks HTTP/2 over TLS only.
-        listen: httpVersion === "2" ? { tls: createCertificate() } : {},
-        configure(app) {
-          app.addHook("onRequest", cors.hook);
-          app.addHook("onRequest", grpcWebTextHook);
-          app.setNotFoundHandler(unimplementedHandler);
-          options.configure?.(app);
-        },
+        tls: httpVersion === "2" ? createCertificate() : undefined,
+        cors,
       });
       const context = await browser.newContext({ ignoreHTTPSErrors: true });
       t.after(() => context.close());

@@ -1,6 +1,6 @@
 import { Counter, Gauge, Histogram, type Registry } from "prom-client";
+import type { Call, CallEnd, CallObservation, CallObserver } from "./call.ts";
 import { codeOf } from "./call-log.ts";
-import type { CallEnd, CallObserver, ObservedCall } from "./call-observer.ts";
 
 /** Options for {@link createCallMetrics}. */
 export interface CallMetricsOptions {
@@ -86,7 +86,7 @@ export function createCallMetrics(options: CallMetricsOptions): CallObserver {
     registers,
   });
 
-  function countsOf({ kind, service, method }: ObservedCall): MethodCounts {
+  function countsOf({ kind, service, method }: Call): MethodCounts {
     let ofService = methods.get(service);
     if (!ofService) {
       ofService = new Map();
@@ -104,12 +104,12 @@ export function createCallMetrics(options: CallMetricsOptions): CallObserver {
   return (call) => {
     const counts = countsOf(call);
     counts.started += 1;
-    return counts.onEnd;
+    return counts;
   };
 }
 
 /** What was counted of a method's calls. Prometheus is told when it asks, not at each call. */
-class MethodCounts {
+class MethodCounts implements CallObservation {
   readonly labels: Record<(typeof callLabels)[number], string>;
   readonly handled = new Map<string, number>();
   readonly #observe: ((seconds: number) => void) | undefined;
@@ -124,12 +124,12 @@ class MethodCounts {
     this.#observe = observed && ((seconds) => observed.observe(seconds));
   }
 
-  readonly onEnd = (end: CallEnd): void => {
+  onEnd(end: CallEnd): void {
     const code = codeOf(end);
     this.ended += 1;
     this.handled.set(code, (this.handled.get(code) ?? 0) + 1);
     this.received += end.receivedCount;
     this.sent += end.sentCount;
     this.#observe?.(end.durationMs / 1_000);
-  };
+  }
 }

@@ -1,10 +1,4 @@
-import type { Message } from "@bufbuild/protobuf";
-import {
-  Code,
-  type Interceptor,
-  type StreamResponse,
-  type UnaryResponse,
-} from "@connectrpc/connect";
+import { Code } from "@connectrpc/connect";
 import {
   type Context,
   context,
@@ -17,10 +11,8 @@ import {
   type Tracer,
   trace,
 } from "@opentelemetry/api";
-import { withFrames } from "../frames/frame-stream.ts";
+import type { Call, CallEnd, CallObservation, CallObserver } from "./call.ts";
 import { codeOf } from "./call-log.ts";
-import { type CallEnd, createObserverInterceptor, type ObservedCall } from "./call-observer.ts";
-import { requestContextKey } from "./request-context.ts";
 
 /** Codes that count as errors of a server. */
 const serverErrors = new Set<Code>([
@@ -38,31 +30,37 @@ const headers: TextMapGetter<Headers> = {
 };
 
 /**
- * Traces every call of a Connect router as a server span, by OpenTelemetry's
+ * Creates what traces every call as a server span, by OpenTelemetry's
  * conventions (https://opentelemetry.io/docs/specs/semconv/rpc/rpc-spans/), within
  * the trace that the caller's headers name. Handlers run in the span's context,
  * also while they stream.
  *
- * Uses the SDK that is registered globally. While none is, a call is passed on
- * untouched, at the cost of a look-up.
+ * Uses the SDK that is registered globally. While none is, a call costs a look-up.
  */
-export function createTracingInterceptor(): Interceptor {
-  return (next) => (request) => {
+export function createCallTracing(): CallObserver {
+  return (call, requestHeader) => {
     const tracer = registeredTracer();
-    if (tracer === undefined) {
-      return next(request);
-    }
-    let spanContext = context.active();
-    return createObserverInterceptor((call) => {
-      const caller = propagation.extract(spanContext, call.requestHeader, headers);
-      const span = startSpan(tracer, call, caller);
-      spanContext = trace.setSpan(caller, span);
-      return (end) => endSpan(span, end);
-    })(async (observed) => {
-      const response = await context.with(spanContext, () => next(observed));
-      return within(spanContext, response);
-    })(request);
+    return tracer && new TracedCall(tracer, call, requestHeader);
   };
+}
+
+class TracedCall implements CallObservation {
+  readonly #span: Span;
+  readonly #context: Context;
+
+  constructor(tracer: Tracer, call: Call, requestHeader: Headers) {
+    const caller = propagation.extract(context.active(), requestHeader, headers);
+    this.#span = startSpan(tracer, call, caller);
+    this.#context = trace.setSpan(caller, this.#span);
+  }
+
+  run<T>(action: () => T): T {
+    return context.with(this.#context, action);
+  }
+
+  onEnd(end: CallEnd): void {
+    endSpan(this.#span, end);
+  }
 }
 
 function registeredTracer(): Tracer | undefined {
@@ -72,14 +70,14 @@ function registeredTracer(): Tracer | undefined {
     : provider.getTracer("@parley/host");
 }
 
-function startSpan(tracer: Tracer, call: ObservedCall, caller: Context): Span {
-  const { service, method, protocol, contextValues } = call;
-  const peer = contextValues.get(requestContextKey)?.peer;
+function startSpan(tracer: Tracer, call: Call, caller: Context): Span {
+  const { service, method, protocol, request } = call;
+  const { peer } = request;
   const attributes = {
     "rpc.system": protocol === "connect" ? "connect_rpc" : "grpc",
     "rpc.service": service,
     "rpc.method": method,
-    ...(peer !== undefined && { "network.peer.address": peer.slice(0, peer.lastIndexOf(":")) }),
+    "network.peer.address": peer.slice(0, peer.lastIndexOf(":")),
   };
   return tracer.startSpan(`${service}/${method}`, { kind: SpanKind.SERVER, attributes }, caller);
 }
@@ -92,31 +90,4 @@ function endSpan(span: Span, end: CallEnd): void {
     span.setStatus({ code: SpanStatusCode.ERROR, message: error.rawMessage });
   }
   span.end();
-}
-
-function within(
-  spanContext: Context,
-  response: UnaryResponse | StreamResponse,
-): UnaryResponse | StreamResponse {
-  if (!response.stream) {
-    return response;
-  }
-  const { message } = response;
-  const iterable: AsyncIterable<Message> = {
-    [Symbol.asyncIterator]() {
-      const inner = message[Symbol.asyncIterator]();
-      return {
-        next: () => context.with(spanContext, () => inner.next()),
-        return: async (value) => (await inner.return?.(value)) ?? { done: true, value },
-        async throw(error) {
-          if (inner.throw === undefined) {
-            throw error;
-          }
-          return await inner.throw(error);
-        },
-      };
-    },
-  };
-  const traced = withFrames(message, iterable, (write) => context.with(spanContext, write));
-  return { ...response, message: traced };
 }

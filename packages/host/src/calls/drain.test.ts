@@ -7,22 +7,29 @@ import { DurationSchema } from "@bufbuild/protobuf/wkt";
 import { Code, ConnectError, createClient } from "@connectrpc/connect";
 import { Health as HealthService } from "../gen/health/v1/health_pb.ts";
 import { EchoService } from "../gen/testing/v1/echo_pb.ts";
-import { createListener } from "../listener/listener.ts";
-import { createHealth } from "../services/health.ts";
-import { type EchoImplementation, startEchoServer } from "../testing/echo-server.ts";
+import {
+  type EchoImplementation,
+  type EchoServerOptions,
+  startEchoServer,
+} from "../testing/echo-server.ts";
 import { createTransport, protocols } from "../testing/transports.ts";
-import { createDrain, type DrainOptions } from "./drain.ts";
+import type { Drain } from "./drain.ts";
 
 // Long enough to fail a test that waits for it.
 const longMs = 100_000;
 const unavailable = { code: Code.Unavailable, rawMessage: "the server is draining" };
 
-for (const protocol of protocols) {
-  suite(protocol, () => {
+const ways = protocols.flatMap((protocol) => [
+  { protocol, leanPath: true },
+  { protocol, leanPath: false },
+]);
+
+for (const way of ways) {
+  suite(`${way.protocol}, ${way.leanPath ? "on" : "off"} the lean path`, () => {
     test("a unary call in flight is answered, a new one refused", async (t) => {
       const started = Promise.withResolvers<void>();
       const release = Promise.withResolvers<void>();
-      const { client, drain, listener, fresh } = await startServer(t, protocol, {
+      const { client, drain, listener, fresh } = await startServer(t, way, {
         timeoutMs: longMs,
         handlers: {
           async unary({ text }) {
@@ -50,7 +57,7 @@ for (const protocol of protocols) {
     });
 
     test("a stream that knows the drain sends what it has", async (t) => {
-      const { client, drain } = await startServer(t, protocol, {
+      const { client, drain } = await startServer(t, way, {
         timeoutMs: longMs,
         handlers: (drain) => ({
           async *serverStream() {
@@ -71,7 +78,7 @@ for (const protocol of protocols) {
 
     test("a stream that does not is ended after its time", async (t) => {
       const aborted = Promise.withResolvers<unknown>();
-      const { client, drain } = await startServer(t, protocol, {
+      const { client, drain } = await startServer(t, way, {
         timeoutMs: longMs,
         streamTimeoutMs: 20,
         handlers: {
@@ -92,7 +99,7 @@ for (const protocol of protocols) {
 
     test("so is an upload that goes on", async (t) => {
       const started = Promise.withResolvers<void>();
-      const { client, drain } = await startServer(t, protocol, {
+      const { client, drain } = await startServer(t, way, {
         timeoutMs: longMs,
         streamTimeoutMs: 20,
         handlers: {
@@ -111,7 +118,7 @@ for (const protocol of protocols) {
 
     test("a unary call is ended when all the time is over", async (t) => {
       const started = Promise.withResolvers<void>();
-      const { client, drain } = await startServer(t, protocol, {
+      const { client, drain } = await startServer(t, way, {
         timeoutMs: 20,
         handlers: {
           unary() {
@@ -128,7 +135,7 @@ for (const protocol of protocols) {
     test("health says NOT_SERVING until the end", async (t) => {
       const started = Promise.withResolvers<void>();
       const release = Promise.withResolvers<void>();
-      const { client, drain, healthClient } = await startServer(t, protocol, {
+      const { client, drain, healthClient } = await startServer(t, way, {
         timeoutMs: longMs,
         handlers: {
           async unary() {
@@ -156,16 +163,20 @@ for (const protocol of protocols) {
 }
 
 test("a client that never reads does not hold the drain up", async (t) => {
-  const { url, drain, listener } = await startServer(t, "connect", {
-    timeoutMs: 40,
-    handlers: {
-      async *serverStream() {
-        for (;;) {
-          yield { text: "x".repeat(100_000) };
-        }
+  const { url, drain, listener } = await startServer(
+    t,
+    { protocol: "connect" },
+    {
+      timeoutMs: 40,
+      handlers: {
+        async *serverStream() {
+          for (;;) {
+            yield { text: "x".repeat(100_000) };
+          }
+        },
       },
     },
-  });
+  );
   const session = connectHttp2(url, { settings: { initialWindowSize: 0 } });
   session.on("error", () => {});
   await once(session, "remoteSettings");
@@ -185,18 +196,22 @@ test("a client that never reads does not hold the drain up", async (t) => {
 });
 
 test("a refusal says when to try again", async (t) => {
-  const { client, drain } = await startServer(t, "grpc", {
-    timeoutMs: longMs,
-    retryDelayMs: 2_500,
-    handlers: (drain) => ({
-      async *serverStream() {
-        yield {};
-        await once(drain.signal, "abort");
-        // Only when the other call was refused.
-        await refused;
-      },
-    }),
-  });
+  const { client, drain } = await startServer(
+    t,
+    { protocol: "grpc" },
+    {
+      timeoutMs: longMs,
+      retryDelayMs: 2_500,
+      handlers: (drain) => ({
+        async *serverStream() {
+          yield {};
+          await once(drain.signal, "abort");
+          // Only when the other call was refused.
+          await refused;
+        },
+      }),
+    },
+  );
   const messages = client.serverStream({})[Symbol.asyncIterator]();
   await messages.next();
   const done = drain.run();
@@ -215,25 +230,29 @@ test("a refusal says when to try again", async (t) => {
 });
 
 test("calls are counted until they are over, however they end", async (t) => {
-  const { client, drain } = await startServer(t, "grpc", {
-    handlers: {
-      unary() {
-        throw new ConnectError("no", Code.NotFound);
-      },
-      async *serverStream({ repeat }, { signal }) {
-        yield {};
-        if (repeat > 0) {
+  const { client, drain } = await startServer(
+    t,
+    { protocol: "grpc" },
+    {
+      handlers: {
+        unary() {
           throw new ConnectError("no", Code.NotFound);
-        }
-        await once(signal, "abort");
-      },
-      async *bidiStream(requests) {
-        for await (const _request of requests) {
+        },
+        async *serverStream({ repeat }, { signal }) {
           yield {};
-        }
+          if (repeat > 0) {
+            throw new ConnectError("no", Code.NotFound);
+          }
+          await once(signal, "abort");
+        },
+        async *bidiStream(requests) {
+          for await (const _request of requests) {
+            yield {};
+          }
+        },
       },
     },
-  });
+  );
   await assert.rejects(client.unary({}), { code: Code.NotFound });
   await assert.rejects(collect(client.serverStream({ repeat: 1 })), { code: Code.NotFound });
   await collect(client.bidiStream(one()));
@@ -250,28 +269,30 @@ test("calls are counted until they are over, however they end", async (t) => {
   assert.equal(drain.callCount, 0);
 });
 
-interface ServerOptions extends Omit<DrainOptions, "listener" | "health"> {
-  handlers?: EchoImplementation | ((drain: ReturnType<typeof createDrain>) => EchoImplementation);
+interface ServerOptions extends NonNullable<EchoServerOptions["drain"]> {
+  handlers?: EchoImplementation | ((drain: Drain) => EchoImplementation);
 }
 
 async function startServer(
   t: TestContext,
-  protocol: (typeof protocols)[number],
+  { protocol, leanPath = true }: { protocol: (typeof protocols)[number]; leanPath?: boolean },
   { handlers = {}, ...options }: ServerOptions,
 ) {
-  const listener = createListener();
-  const health = createHealth();
-  const drain = createDrain({ ...options, listener, health });
   const server = await startEchoServer(t, {
-    listener,
-    interceptors: [drain.interceptor],
-    handlers: typeof handlers === "function" ? handlers(drain) : handlers,
-    routes: health.routes,
+    drain: options,
+    leanPath,
+    handlers: (host) =>
+      typeof handlers === "function"
+        ? handlers({
+            get signal() {
+              return host().drain.signal;
+            },
+          } as Drain)
+        : handlers,
   });
   const transport = () => createTransport({ baseUrl: server.url, protocol, httpVersion: "2" });
   return {
     ...server,
-    drain,
     client: createClient(EchoService, transport()),
     /** A client with a connection of its own. */
     fresh: () => createClient(EchoService, transport()),

@@ -1,41 +1,33 @@
-import { setMaxListeners } from "node:events";
-import { toBinary } from "@bufbuild/protobuf";
-import { DurationSchema, durationFromMs } from "@bufbuild/protobuf/wkt";
-import { Code, ConnectError, type Interceptor } from "@connectrpc/connect";
-import { Health as HealthService } from "../gen/health/v1/health_pb.ts";
-import { callStateKey, type EndCallback } from "../lean/lean-context.ts";
+import { create } from "@bufbuild/protobuf";
+import { durationFromMs } from "@bufbuild/protobuf/wkt";
+import { Code, ConnectError } from "@connectrpc/connect";
+import { RetryInfoSchema } from "../gen/google/rpc/error_details_pb.ts";
 import type { Listener } from "../listener/listener.ts";
 import type { Health } from "../services/health.ts";
-import { type Call, trackStream, trackUnary } from "./track-call.ts";
+import type { Routing } from "./routing.ts";
 
 /** Options for {@link createDrain}. */
 export interface DrainOptions {
+  /** The calls that are let end. */
+  readonly routing: Pick<Routing, "calls">;
   /** What is closed in the end. */
   readonly listener: Pick<Listener, "close">;
   /** What tells load balancers and clients of the drain. */
-  readonly health?: Pick<Health, "shutdown" | "close">;
+  readonly health?: Pick<Health, "drain" | "close"> | undefined;
   /** How long calls in flight may take to end, all in all. Default 10_000. */
-  readonly timeoutMs?: number;
+  readonly timeoutMs?: number | undefined;
   /**
    * How long streaming calls get to end by themselves after
    * {@link Drain.signal} was aborted, before they are ended with UNAVAILABLE.
    * Default: half of `timeoutMs`.
    */
-  readonly streamTimeoutMs?: number;
+  readonly streamTimeoutMs?: number | undefined;
   /** What refused clients are told to wait before they try again. Default 1_000. */
-  readonly retryDelayMs?: number;
+  readonly retryDelayMs?: number | undefined;
 }
 
-/** The graceful end of a server. */
+/** How a server comes to its end without losing anything. */
 export interface Drain {
-  /**
-   * For the `interceptors` of the Connect router; put it first, observers of calls
-   * aside, so that it counts a call until the others are done. It counts calls in
-   * flight and refuses new ones once the drain has started, with UNAVAILABLE and a
-   * `google.rpc.RetryInfo`. Calls of `grpc.health.v1.Health` pass, and are not
-   * counted.
-   */
-  readonly interceptor: Interceptor;
   /**
    * Aborts when the drain starts; its reason is a ConnectError with
    * Code.Unavailable. A streaming handler that knows it sends what it still has,
@@ -51,8 +43,9 @@ export interface Drain {
   /**
    * Drains the server:
    *
-   * 1. Health turns to NOT_SERVING, `signal` aborts, and new calls are refused; the
-   *    port still accepts, so that they are told UNAVAILABLE.
+   * 1. Health turns to NOT_SERVING, `signal` aborts, and new calls, those of the health
+   *    service aside, are refused with UNAVAILABLE and a `google.rpc.RetryInfo`; the
+   *    port still accepts, so that they are told.
    * 2. After `streamTimeoutMs`, streaming calls that still run are ended with
    *    UNAVAILABLE, and the signals of their handlers abort with it. Unary calls have
    *    until `timeoutMs`; then they are ended likewise.
@@ -68,68 +61,23 @@ export interface Drain {
 
 const minCloseTimeoutMs = 500;
 
-/** Creates the drain of a server. Calls are only counted behind its interceptor. */
+/** Creates the drain of a server. */
 export function createDrain(options: DrainOptions): Drain {
-  const { listener, health, timeoutMs = 10_000, retryDelayMs = 1_000 } = options;
+  const { routing, listener, health, timeoutMs = 10_000, retryDelayMs = 1_000 } = options;
   const { streamTimeoutMs = timeoutMs / 2 } = options;
-  const controller = new AbortController();
-  const calls = new Set<Call>();
-  let onIdle = () => {};
+  const { calls } = routing;
   let running: Promise<void> | undefined;
-  // One listener for each open stream is to be expected.
-  setMaxListeners(0, controller.signal);
-
-  const tracked = {
-    add: (call: Call) => calls.add(call),
-    delete(call: Call) {
-      if (calls.delete(call) && calls.size === 0) {
-        onIdle();
-      }
-    },
-  };
-
-  function endCalls(which: (call: Call) => boolean) {
-    for (const call of [...calls].filter(which)) {
-      call.fail(unavailable(retryDelayMs));
-    }
-  }
-
-  const untrack: EndCallback = (_, call) => tracked.delete(call);
-
-  const interceptor: Interceptor = (next) => (request) => {
-    if (request.service.typeName === HealthService.typeName) {
-      return next(request);
-    }
-    if (controller.signal.aborted) {
-      return Promise.reject(unavailable(retryDelayMs));
-    }
-    const onLeanPath = request.contextValues.get(callStateKey);
-    if (onLeanPath) {
-      // Such a call ends by itself when it is told to.
-      tracked.add(onLeanPath);
-      onLeanPath.onEnd(untrack);
-      return next(request);
-    }
-    return request.stream
-      ? trackStream(request, next, tracked)
-      : trackUnary(request, next, tracked);
-  };
+  const makeError = () => unavailable(retryDelayMs);
 
   async function drain() {
     const deadlineMs = performance.now() + timeoutMs;
-    health?.shutdown();
-    controller.abort(unavailable(retryDelayMs));
-    if (calls.size > 0) {
-      const streamTimer = setTimeout(() => endCalls((call) => call.isStream), streamTimeoutMs);
-      await new Promise<void>((resolve) => {
-        const timer = setTimeout(resolve, timeoutMs);
-        onIdle = () => {
-          clearTimeout(timer);
-          resolve();
-        };
-      });
-      clearTimeout(streamTimer);
-      endCalls(() => true);
+    health?.drain();
+    calls.refuse(makeError);
+    if (!(await calls.idle(streamTimeoutMs))) {
+      calls.fail(({ kind }) => kind !== "unary", makeError);
+      if (!(await calls.idle(deadlineMs - performance.now()))) {
+        calls.fail(() => true, makeError);
+      }
     }
     health?.close();
     await listener.close({
@@ -138,10 +86,9 @@ export function createDrain(options: DrainOptions): Drain {
   }
 
   return {
-    interceptor,
-    signal: controller.signal,
+    signal: calls.draining,
     get callCount() {
-      return calls.size;
+      return calls.inFlightCount;
     },
     run() {
       running ??= drain();
@@ -151,13 +98,10 @@ export function createDrain(options: DrainOptions): Drain {
 }
 
 function unavailable(retryDelayMs: number): ConnectError {
-  const error = new ConnectError("the server is draining", Code.Unavailable);
-  // google.rpc.RetryInfo has one field, retry_delay = 1. Two bytes of header need no
-  // generated code: a length of 10 bytes, a Duration's largest, fits in one.
-  const delay = toBinary(DurationSchema, durationFromMs(retryDelayMs));
-  error.details.push({
-    type: "google.rpc.RetryInfo",
-    value: Uint8Array.of(0x0a, delay.length, ...delay),
-  });
-  return error;
+  return new ConnectError("the server is draining", Code.Unavailable, undefined, [
+    {
+      desc: RetryInfoSchema,
+      value: create(RetryInfoSchema, { retryDelay: durationFromMs(retryDelayMs) }),
+    },
+  ]);
 }

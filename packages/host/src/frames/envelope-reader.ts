@@ -12,13 +12,16 @@ const endStreamFlag = 0b10;
  */
 export interface EnvelopeReader {
   /**
-   * The messages that the chunk completes, as views of it where it holds them whole.
+   * The messages that the chunk completes, as views of it where it holds them whole. Those
+   * that come before one that breaks a rule are returned before that is told.
    *
    * @throws ConnectError for a message that is too large, compressed or misplaced.
    */
   read(chunk: Buffer): Uint8Array[];
-  /** @throws ConnectError when the body ended in the middle of a message. */
+  /** @throws ConnectError as `read` does, and when the body ended in the middle of a message. */
   end(): void;
+  /** How much is held of a message that is not complete, in bytes. */
+  readonly heldBytes: number;
 }
 
 export function createEnvelopeReader(maxMessageBytes: number): EnvelopeReader {
@@ -27,6 +30,7 @@ export function createEnvelopeReader(maxMessageBytes: number): EnvelopeReader {
   let held = Buffer.alloc(0);
   let heldBytes = 0;
   let wantedBytes = 0;
+  let failure: ConnectError | undefined;
 
   function messageBytes(header: Buffer, offset: number): number {
     const flags = header[offset] as number;
@@ -69,7 +73,13 @@ export function createEnvelopeReader(maxMessageBytes: number): EnvelopeReader {
   }
 
   return {
+    get heldBytes() {
+      return heldBytes;
+    },
     read(chunk) {
+      if (failure) {
+        throw failure;
+      }
       let rest = chunk;
       if (heldBytes > 0) {
         hold(chunk);
@@ -82,7 +92,16 @@ export function createEnvelopeReader(maxMessageBytes: number): EnvelopeReader {
       const messages: Uint8Array[] = [];
       let offset = 0;
       while (rest.length - offset >= envelopeHeaderBytes) {
-        const end = offset + envelopeHeaderBytes + messageBytes(rest, offset);
+        let end: number;
+        try {
+          end = offset + envelopeHeaderBytes + messageBytes(rest, offset);
+        } catch (error) {
+          if (messages.length === 0) {
+            throw error;
+          }
+          failure = error as ConnectError;
+          return messages;
+        }
         if (end > rest.length) {
           wantedBytes = end - offset;
           break;
@@ -96,6 +115,9 @@ export function createEnvelopeReader(maxMessageBytes: number): EnvelopeReader {
       return messages;
     },
     end() {
+      if (failure) {
+        throw failure;
+      }
       if (heldBytes > 0) {
         throw new ConnectError(
           wantedBytes > 0

@@ -38,7 +38,7 @@ suite("clients that say nothing", () => {
   });
 
   test("are closed in time", async (t) => {
-    await underWatch(t, { listen: { firstByteTimeoutMs: 300 } }, async (server) => {
+    await underWatch(t, { limits: { firstByteTimeoutMs: 300 } }, async (server) => {
       const sockets = await Promise.all(Array.from({ length: 50 }, () => open(server)));
       for (const [index, socket] of sockets.entries()) {
         socket.write("PRI".slice(0, index % 3));
@@ -50,7 +50,7 @@ suite("clients that say nothing", () => {
 
 suite("slow clients", () => {
   test("that do not end their headers get a 408", async (t) => {
-    await underWatch(t, { listen: { headersTimeoutMs: 300 } }, async (server) => {
+    await underWatch(t, { limits: { headersTimeoutMs: 300 } }, async (server) => {
       const sockets = await Promise.all(Array.from({ length: 50 }, () => open(server)));
       for (const socket of sockets) {
         socket.write(head);
@@ -62,7 +62,7 @@ suite("slow clients", () => {
   });
 
   test("that do not end the body of a unary call get DEADLINE_EXCEEDED", async (t) => {
-    await underWatch(t, { bodyTimeoutMs: 300 }, async (server) => {
+    await underWatch(t, { limits: { bodyTimeoutMs: 300 } }, async (server) => {
       const sockets = await Promise.all(Array.from({ length: 50 }, () => open(server)));
       await Promise.all(
         sockets.map(async (socket) => {
@@ -85,7 +85,7 @@ suite("slow clients", () => {
   });
 
   test("may be as slow as they like with the messages of a stream", async (t) => {
-    await underWatch(t, { bodyTimeoutMs: 50 }, async (server) => {
+    await underWatch(t, { limits: { bodyTimeoutMs: 50 } }, async (server) => {
       const slow = await open(server);
       const fields = callFields("/testing.v1.EchoService/BidiStream", "application/grpc");
       slow.write(prefaceWith([]));

@@ -33,7 +33,7 @@ suite("h2spec: a listener passes every case that node:http2 passes", { concurren
     test(scheme, needsTools("h2spec", "openssl"), async (t) => {
       const tls = scheme === "https" ? createCertificate() : undefined;
       const { port } = await startEchoServer(t, {
-        listen: tls ? { tls } : {},
+        tls,
         configure: (app) => app.all("/", () => body),
       });
       const run = (targetPort: number, cases?: string[]) =>

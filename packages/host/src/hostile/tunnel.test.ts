@@ -85,8 +85,6 @@ suite("a socket is closed for", () => {
   for (const [name, code, reason, act] of faults) {
     test(name, async (t) => {
       const { url } = await startEchoServer(t, {
-        tunnel: {},
-        leanPath: {},
         handlers: {
           // Reads nothing.
           async *bidiStream(_, { signal }) {
@@ -108,8 +106,6 @@ test("a fault amid a call cancels it", async (t) => {
   const begun = Promise.withResolvers<void>();
   const left = Promise.withResolvers<void>();
   const { url } = await startEchoServer(t, {
-    tunnel: {},
-    leanPath: {},
     handlers: {
       async *bidiStream(_, { signal }) {
         begun.resolve();
@@ -128,14 +124,14 @@ test("a fault amid a call cancels it", async (t) => {
 });
 
 test("a socket that says nothing is closed", async (t) => {
-  const { url } = await startEchoServer(t, { tunnel: { firstFrameTimeoutMs: 20 } });
+  const { url } = await startEchoServer(t, { limits: { firstFrameTimeoutMs: 20 } });
   const call = await openTunnel(t, url, "Unary");
   assert.deepEqual(await call.closed, { code: 3008, reason: "no request within 20 ms" });
 });
 
 test("a client that is gone is found, one that only listens is not", async (t) => {
   const { url, tunnel } = await startEchoServer(t, {
-    tunnel: { pingIntervalMs: 40, pingTimeoutMs: 40 },
+    limits: { pingIntervalMs: 40, pingTimeoutMs: 40 },
     handlers: {
       async *bidiStream(_, { signal }) {
         await once(signal, "abort");
@@ -154,7 +150,7 @@ test("a client that is gone is found, one that only listens is not", async (t) =
 });
 
 test("garbage in the place of frames closes the connection", async (t) => {
-  const { port } = await startEchoServer(t, { tunnel: {} });
+  const { port } = await startEchoServer(t);
   const socket = await openBareTunnel(t, port);
   socket.write("GET / HTTP/1.1\r\n\r\n");
   socket.resume();

@@ -1,5 +1,5 @@
 import type { IncomingHttpHeaders } from "node:http2";
-import { create, fromBinary, type Message, toBinary } from "@bufbuild/protobuf";
+import { fromBinary, type Message, toBinary } from "@bufbuild/protobuf";
 import {
   Code,
   ConnectError,
@@ -7,7 +7,12 @@ import {
   type StreamResponse,
   type UnaryResponse,
 } from "@connectrpc/connect";
-import { callerLeft } from "../calls/caller-left.ts";
+import { callKey } from "../calls/call.ts";
+import { type BegunCall, callerLeft, runObserved, toCallerError } from "../calls/call-registry.ts";
+import type { CallRequest } from "../calls/call-request.ts";
+import { asCallerFault } from "../calls/caller-fault.ts";
+import { maxTimerMs } from "../calls/clamp-timeout.ts";
+import { takeUnsendable } from "../calls/header-check.ts";
 import {
   type BatchStream,
   type FrameSink,
@@ -18,15 +23,18 @@ import {
   writeFrames,
 } from "../frames/frame-stream.ts";
 import { writeMessages } from "../frames/write-messages.ts";
+import { lateBody, noRoom } from "../guards/guard-body.ts";
+import type { Hold } from "../limits/call-memory.ts";
 import { endUpload } from "../listener/end-upload.ts";
 import {
-  type CallState,
-  callStateKey,
   createLeanRequest,
-  type EndCallback,
+  type LeanCallState,
+  LeanContextValues,
+  LeanHandlerContext,
+  leanCallKey,
 } from "./lean-context.ts";
-import { changedOnly, ResponseHeaders } from "./lean-headers.ts";
-import type { LeanLimits, LeanMethod } from "./lean-method.ts";
+import { changedOnly, RequestHeaders, ResponseHeaders } from "./lean-headers.ts";
+import type { LeanMethod } from "./lean-method.ts";
 import {
   readMessageBatches,
   SingleEnvelopeReader,
@@ -35,31 +43,40 @@ import {
 } from "./lean-request-body.ts";
 import {
   awaitDrain,
+  isGone,
   type LeanStream,
   ownStream,
   type StreamOwner,
+  sendOn,
   startReading,
   stopReading,
 } from "./lean-stream.ts";
-import type { LeanProtocol, ResponseParts } from "./protocols/lean-protocols.ts";
+import type { LeanProtocol, ResponseParts } from "./protocols/lean-protocol.ts";
 
-const none: readonly EndCallback[] = [];
+/** A write that is smaller does not count: there is one for each stream. */
+const uncountedBytes = 65_536;
 
-/** One call on a stream of its own, from its headers to the end of its response. */
-export class LeanCall implements FrameSink, CallState, ResponseParts, StreamOwner {
+/**
+ * One call on a stream of its own, from its headers to the end of its response. Over 400 lines
+ * with what it implements: there is one object for each call, since most calls are short, or
+ * idle streams of which there are many.
+ */
+export class LeanCall implements LeanCallState, FrameSink, ResponseParts, StreamOwner {
+  readonly path = "lean";
+  readonly startedAtMs: number = performance.now();
   source: FrameSource | undefined;
   messageCount = 0;
   receivedCount = 0;
   ownResponse: UnaryResponse | StreamResponse | undefined;
-  readonly values: ContextValues;
+  readonly contextValues: ContextValues;
   readonly target: LeanMethod;
+  readonly request: CallRequest;
   readonly #carrier: LeanStream;
   readonly #protocol: LeanProtocol;
-  readonly #limits: LeanLimits;
-  /** Until the request is made of them. */
-  #headers: IncomingHttpHeaders | undefined;
   readonly #timeoutMs: number | undefined;
-  readonly #startedAtMs = performance.now();
+  /** Until the request is made of it. */
+  #requestHeader: Headers | undefined;
+  #begun: BegunCall | undefined;
   #single: SingleMessageReader | undefined;
   #controller: AbortController | undefined;
   #responseHeader: Headers | undefined;
@@ -68,44 +85,84 @@ export class LeanCall implements FrameSink, CallState, ResponseParts, StreamOwne
   #replacement: StreamResponse | undefined;
   #bodyTimer: NodeJS.Timeout | undefined;
   #timer: NodeJS.Timeout | undefined;
+  #hold: Hold | undefined;
+  #hasReserved = false;
   #error: ConnectError | undefined;
   #ended = false;
-  #drainAwaited = false;
-  #endCallbacks: readonly EndCallback[] = none;
+  #isDrainAwaited = false;
+  #isRoomAwaited = false;
 
-  constructor(
+  private constructor(
     stream: LeanStream,
     headers: IncomingHttpHeaders,
     target: LeanMethod,
     protocol: LeanProtocol,
-    limits: LeanLimits,
-    values: ContextValues,
+    request: CallRequest,
+    timeoutMs: number | undefined,
   ) {
     this.#carrier = stream;
-    this.#headers = headers;
     this.target = target;
     this.#protocol = protocol;
-    this.#limits = limits;
-    this.values = values.set(callStateKey, this);
-    const { timeoutMs, error } = protocol.timeout(headers, limits.maxTimeoutMs);
+    this.request = request;
     this.#timeoutMs = timeoutMs;
-    ownStream(stream, this);
-    if (error) {
-      this.fail(error);
+    this.#requestHeader = new RequestHeaders(headers);
+    this.contextValues = new LeanContextValues().set(leanCallKey, this).set(callKey, this);
+  }
+
+  /** Serves the call of a stream, whose headers have arrived. */
+  static serve(
+    stream: LeanStream,
+    headers: IncomingHttpHeaders,
+    target: LeanMethod,
+    protocol: LeanProtocol,
+    request: CallRequest,
+  ): void {
+    const { timeoutMs, error } = protocol.timeout(headers, target.options.maxTimeoutMs);
+    const call = new LeanCall(stream, headers, target, protocol, request, timeoutMs);
+    ownStream(stream, call);
+    call.#begin(error);
+  }
+
+  #begin(timeoutError: ConnectError | undefined): void {
+    const { routing, options } = this.target;
+    this.#begun = routing.calls.begin(this, this.#requestHeader as Headers);
+    const refusal = this.#begun.refusal ?? timeoutError;
+    if (refusal) {
+      this.fail(refusal);
       return;
     }
-    if (timeoutMs !== undefined) {
-      this.#timer = setTimeout(onTimeout, timeoutMs, this);
+    if (options.shutdownSignal?.aborted) {
+      this.abort(options.shutdownSignal.reason);
     }
-    const { methodKind } = target.method;
-    if (methodKind === "unary" || methodKind === "server_streaming") {
-      this.#readSingle();
+    this.#startTimer();
+    if (options.requestGate) {
+      this.#passGate(options.requestGate);
     } else {
-      this.#serve(this.#messages());
+      this.#read();
     }
   }
 
-  // What interceptors and the handler see of the call.
+  // What observers, interceptors and the handler see of the call.
+
+  get service(): string {
+    return this.target.method.parent.typeName;
+  }
+
+  get method(): string {
+    return this.target.method.name;
+  }
+
+  get kind(): LeanMethod["method"]["methodKind"] {
+    return this.target.method.methodKind;
+  }
+
+  get protocol(): LeanProtocol["name"] {
+    return this.#protocol.name;
+  }
+
+  get sentCount(): number {
+    return this.messageCount;
+  }
 
   /** Aborts when the caller goes away, its deadline passes, or the call has ended. */
   get signal(): AbortSignal {
@@ -116,14 +173,6 @@ export class LeanCall implements FrameSink, CallState, ResponseParts, StreamOwne
       }
     }
     return this.#controller.signal;
-  }
-
-  get protocolName(): CallState["protocolName"] {
-    return this.#protocol.name;
-  }
-
-  get isStream(): boolean {
-    return this.target.method.methodKind !== "unary";
   }
 
   get responseHeader(): Headers {
@@ -139,52 +188,283 @@ export class LeanCall implements FrameSink, CallState, ResponseParts, StreamOwne
   timeoutMs(): number | undefined {
     return this.#timeoutMs === undefined
       ? undefined
-      : this.#timeoutMs - (performance.now() - this.#startedAtMs);
+      : this.#timeoutMs - (performance.now() - this.startedAtMs);
+  }
+
+  /** Aborts the handler's signal, and leaves it to that to end the call. */
+  abort(reason: unknown): void {
+    if (!this.#ended) {
+      this.#controller ??= new AbortController();
+      this.#controller.abort(reason);
+    }
+  }
+
+  reserve(bytes: number): Promise<void> | undefined {
+    if (this.#hasReserved || this.#ended) {
+      this.#hold?.resize(bytes);
+      return undefined;
+    }
+    this.#hasReserved = true;
+    return this.#untilRoom(bytes);
+  }
+
+  #untilRoom(bytes: number): Promise<void> | undefined {
+    const room = this.#held().reserve(bytes);
+    return room?.then(() => {
+      if (this.#ended) {
+        throw this.#error ?? callerLeft();
+      }
+    });
+  }
+
+  #held(): Hold {
+    this.#hold ??= this.target.routing.memory.open(this.request.connection);
+    return this.#hold;
   }
 
   // FrameSink
 
   get isFull(): boolean {
-    return this.#carrier.writableNeedDrain;
+    return (
+      this.#carrier.writableNeedDrain ||
+      this.#isRoomAwaited ||
+      (this.target.routing.memory.isTight && this.#awaitRoom())
+    );
   }
 
   write(frames: Uint8Array, messageCount: number): boolean {
     const stream = this.#carrier;
-    if (this.#ended || stream.destroyed) {
+    if (this.#ended || (!stream.headersSent && !this.#beginResponse())) {
       return false;
     }
-    if (!stream.headersSent) {
-      this.#protocol.begin(stream, this);
+    let hasRoom = false;
+    const hasSent = sendOn(stream, () => {
+      hasRoom = stream.write(frames);
+    });
+    if (!hasSent) {
+      return false;
     }
     this.messageCount += messageCount;
-    const hasRoom = stream.write(frames);
-    if (!hasRoom && !this.#drainAwaited) {
-      this.#drainAwaited = true;
+    if (hasRoom) {
+      return true;
+    }
+    if (!this.#isDrainAwaited) {
+      this.#isDrainAwaited = true;
       awaitDrain(stream);
     }
-    return hasRoom;
+    if (frames.byteLength > uncountedBytes) {
+      this.#held().resize(stream.writableLength);
+    }
+    return false;
   }
 
-  /** Serves the call whose request has begun, or is there. */
-  async #serve(message: Message | AsyncIterable<Message>): Promise<void> {
+  end(): void {
+    if (this.#ended) {
+      return;
+    }
+    if (this.#replacement) {
+      this.#takeHeaders(this.#replacement);
+    }
+    this.#error = this.#takeUnsendable();
+    const hasSent = sendOn(this.#carrier, () => this.#protocol.end(this.#carrier, this));
+    this.#finish(hasSent ? this.#error : callerLeft());
+  }
+
+  fail(reason: unknown): void {
+    if (this.#ended) {
+      return;
+    }
+    this.#error = toCallerError(reason);
+    this.#takeUnsendable();
+    takeUnsendable(this.#error.metadata);
+    sendOn(this.#carrier, () => this.#protocol.end(this.#carrier, this));
+    this.#finish(this.#error);
+  }
+
+  #respond(message: Uint8Array): void {
+    const unsendable = this.#takeUnsendable();
+    if (unsendable) {
+      this.fail(unsendable);
+      return;
+    }
+    this.messageCount += 1;
+    this.#held().resize(message.byteLength);
+    const hasSent = sendOn(this.#carrier, () =>
+      this.#protocol.respond(this.#carrier, message, this),
+    );
+    this.#finish(hasSent ? undefined : callerLeft());
+  }
+
+  #beginResponse(): boolean {
+    const unsendable = this.#takeUnsendable();
+    if (unsendable) {
+      this.fail(unsendable);
+      return false;
+    }
+    return sendOn(this.#carrier, () => this.#protocol.begin(this.#carrier, this));
+  }
+
+  /** True, and the source is told later, when others of the connection hold all there is. */
+  #awaitRoom(): boolean {
+    const room = this.#held().reserve(0);
+    room?.then(() => {
+      this.#isRoomAwaited = false;
+      this.#tellSource();
+    });
+    this.#isRoomAwaited = room !== undefined;
+    return this.#isRoomAwaited;
+  }
+
+  #tellSource(): void {
     try {
-      const request = createLeanRequest(this, this.#headers ?? {}, message);
-      this.#headers = undefined;
-      const response = await this.target.invoke(request);
-      this.#takeHeaders(response);
-      if (response.stream !== this.isStream) {
-        const what = this.isStream
-          ? "a streaming method has a stream of responses"
-          : "a unary method has one response";
-        throw new ConnectError(what, Code.Internal);
-      }
-      if (!response.stream) {
-        this.#respond(this.#encode(response.message));
-        return;
-      }
-      this.#stream(response);
+      this.source?.onDrain();
     } catch (error) {
       this.fail(error);
+    }
+  }
+
+  // The request
+
+  async #passGate(gate: NonNullable<LeanMethod["options"]["requestGate"]>): Promise<void> {
+    try {
+      const request = createLeanRequest(this, this.#requestHeader as Headers, undefined);
+      await gate(new LeanHandlerContext(request));
+      if (!this.#ended) {
+        this.#read();
+      }
+    } catch (error) {
+      this.fail(error);
+    }
+  }
+
+  #read(): void {
+    const { options, routing } = this.target;
+    if (this.kind === "client_streaming" || this.kind === "bidi_streaming") {
+      this.#serve(this.#messages());
+      return;
+    }
+    this.#single = this.#protocol.enveloped
+      ? new SingleEnvelopeReader(options.readMaxBytes, this.kind, this)
+      : new WholeBodyReader(options.readMaxBytes, this);
+    const { bodyTimeoutMs } = routing;
+    if (bodyTimeoutMs > 0) {
+      this.#bodyTimer = setTimeout(onLateBody, bodyTimeoutMs, this, bodyTimeoutMs);
+    }
+    startReading(this.#carrier);
+  }
+
+  /** All messages of one chunk at a time. */
+  #messages(): BatchStream<Message> {
+    const batches = () =>
+      readMessageBatches(this.#carrier, {
+        maxBytes: this.target.options.readMaxBytes,
+        decoder: this,
+        isEnded: () => this.#ended,
+        onHeld: (bytes) => this.#countHeld(bytes),
+      });
+    return {
+      async *[Symbol.asyncIterator]() {
+        for await (const batch of batches()) {
+          yield* batch;
+        }
+      },
+      [readBatches]: batches,
+    };
+  }
+
+  /** @throws ConnectError when there is no room for what has arrived of a message. */
+  #countHeld(bytes: number): void {
+    if (bytes > uncountedBytes) {
+      const hold = this.#held();
+      if (!hold.tryAdd(bytes - hold.bytes)) {
+        throw noRoom();
+      }
+    } else if (this.#hold && this.#hold.bytes > 0) {
+      this.#hold.resize(0);
+    }
+  }
+
+  onChunk(chunk: Buffer): void {
+    const single = this.#single;
+    try {
+      single?.push(chunk);
+      this.#countHeld(single?.heldBytes ?? 0);
+    } catch (error) {
+      this.#carrier.pause();
+      this.fail(asCallerFault(error));
+    }
+  }
+
+  onRequestEnd(): void {
+    clearTimeout(this.#bodyTimer);
+    const single = this.#single;
+    if (this.kind !== "unary") {
+      // A response may live long: what read its request need not.
+      this.#single = undefined;
+      this.#bodyTimer = undefined;
+      stopReading(this.#carrier);
+    }
+    if (this.#ended || !single) {
+      return;
+    }
+    try {
+      const message = single.end();
+      this.#serve(this.kind === "unary" ? message : new OneMessage(message));
+    } catch (error) {
+      this.fail(asCallerFault(error));
+    }
+  }
+
+  /** @throws ConnectError when the bytes are no message of the method, or one that may not be. */
+  decode(bytes: Uint8Array): Message {
+    const { method, options, routing } = this.target;
+    this.receivedCount += 1;
+    let message: Message;
+    try {
+      message = fromBinary(method.input, bytes, options.binaryOptions);
+    } catch (error) {
+      // As the stock path has it, and gRPC's list of codes.
+      throw new ConnectError(`parse binary: ${(error as Error).message}`, Code.Internal);
+    }
+    routing.validate?.(method.input, message);
+    return message;
+  }
+
+  // The response
+
+  /** Serves the call whose request has begun, or is there. Does not reject. */
+  async #serve(message: Message | AsyncIterable<Message>): Promise<void> {
+    try {
+      const room = this.kind === "unary" ? this.#untilRoom(0) : undefined;
+      if (room) {
+        await room;
+      }
+      const request = createLeanRequest(this, this.#requestHeader as Headers, message);
+      this.#requestHeader = undefined;
+      const { observations = [] } = this.#begun ?? {};
+      await runObserved(observations, () => this.#invoke(request));
+    } catch (error) {
+      this.fail(error);
+    }
+  }
+
+  async #invoke(request: Parameters<LeanMethod["invoke"]>[0]): Promise<void> {
+    const response = await this.target.invoke(request);
+    if (this.#ended) {
+      return;
+    }
+    this.#takeHeaders(response);
+    if (response.stream !== (this.kind !== "unary")) {
+      throw new Error(
+        response.stream
+          ? "a unary method has one response"
+          : "a streaming method has a stream of responses",
+      );
+    }
+    if (response.stream) {
+      this.#stream(response);
+    } else {
+      this.#respond(this.#encode(response.message));
     }
   }
 
@@ -200,84 +480,10 @@ export class LeanCall implements FrameSink, CallState, ResponseParts, StreamOwne
     }
   }
 
-  end(): void {
-    if (this.#replacement) {
-      this.#takeHeaders(this.#replacement);
-    }
-    if (this.#finish(undefined)) {
-      this.#protocol.end(this.#carrier, this);
-    }
-  }
-
-  /** All messages of one chunk at a time. */
-  #messages(): BatchStream<Message> {
-    const batches = () =>
-      readMessageBatches(this.#carrier, this.#limits.readMaxBytes, this, () => this.#ended);
-    return {
-      async *[Symbol.asyncIterator]() {
-        for await (const batch of batches()) {
-          yield* batch;
-        }
-      },
-      [readBatches]: batches,
-    };
-  }
-
-  #readSingle(): void {
-    const { readMaxBytes, bodyTimeoutMs } = this.#limits;
-    this.#single = this.#protocol.enveloped
-      ? new SingleEnvelopeReader(readMaxBytes, this.target.method.methodKind, this)
-      : new WholeBodyReader(readMaxBytes, this);
-    if (bodyTimeoutMs > 0) {
-      this.#bodyTimer = setTimeout(onLateBody, bodyTimeoutMs, this, bodyTimeoutMs);
-    }
-    startReading(this.#carrier);
-  }
-
-  onChunk(chunk: Buffer): void {
-    try {
-      this.#single?.push(chunk);
-    } catch (error) {
-      this.#carrier.pause();
-      this.fail(error);
-    }
-  }
-
-  onRequestEnd(): void {
-    clearTimeout(this.#bodyTimer);
-    const single = this.#single;
-    if (this.isStream) {
-      // A response may live long: what read its request need not.
-      this.#single = undefined;
-      this.#bodyTimer = undefined;
-      stopReading(this.#carrier);
-    }
-    if (this.#ended || !single) {
-      return;
-    }
-    try {
-      const message = single.end();
-      this.#serve(this.isStream ? new OneMessage(message) : message);
-    } catch (error) {
-      this.fail(error);
-    }
-  }
-
-  /** @throws ConnectError when the bytes are no message of the method. */
-  decode(bytes: Uint8Array): Message {
-    this.receivedCount += 1;
-    try {
-      return fromBinary(this.target.method.input, bytes);
-    } catch (error) {
-      // As the stock path has it, and gRPC's list of codes.
-      throw new ConnectError(`parse binary: ${(error as Error).message}`, Code.Internal);
-    }
-  }
-
   #encode(message: Message): Uint8Array {
-    const { output } = this.target.method;
-    const bytes = toBinary(output, create(output, message));
-    const { writeMaxBytes } = this.#limits;
+    const { method, options } = this.target;
+    const bytes = toBinary(method.output, message, options.binaryOptions);
+    const { writeMaxBytes } = options;
     if (bytes.byteLength > writeMaxBytes) {
       throw new ConnectError(
         `message size ${bytes.byteLength} is larger than configured writeMaxBytes ${writeMaxBytes}`,
@@ -287,8 +493,6 @@ export class LeanCall implements FrameSink, CallState, ResponseParts, StreamOwne
     return bytes;
   }
 
-  // Ending
-
   /** Interceptors may have put other headers in the place of the handler's. */
   #takeHeaders(response: UnaryResponse | StreamResponse): void {
     if (response !== this.ownResponse) {
@@ -296,6 +500,13 @@ export class LeanCall implements FrameSink, CallState, ResponseParts, StreamOwne
       this.#responseTrailer = response.trailer;
     }
   }
+
+  #takeUnsendable(): ConnectError | undefined {
+    const { header, trailer } = this;
+    return (header && takeUnsendable(header)) ?? (trailer && takeUnsendable(trailer));
+  }
+
+  // ResponseParts
 
   get header(): Headers | undefined {
     return changedOnly(this.#responseHeader);
@@ -309,36 +520,11 @@ export class LeanCall implements FrameSink, CallState, ResponseParts, StreamOwne
     return this.#error;
   }
 
-  #respond(message: Uint8Array): void {
-    this.messageCount += 1;
-    if (this.#finish(undefined)) {
-      this.#protocol.respond(this.#carrier, message, this);
-    }
-  }
+  // The end
 
-  onEnd(callback: EndCallback): void {
+  #finish(error: ConnectError | undefined): void {
     if (this.#ended) {
-      callback(this.#error, this);
-    } else {
-      // An array that is pushed to takes room for 16 more.
-      this.#endCallbacks = [...this.#endCallbacks, callback];
-    }
-  }
-
-  fail(reason: unknown): void {
-    const error =
-      reason instanceof ConnectError
-        ? reason
-        : new ConnectError("internal error", Code.Internal, undefined, undefined, reason);
-    if (this.#finish(error)) {
-      this.#protocol.end(this.#carrier, this);
-    }
-  }
-
-  /** Marks the call as ended. False when it was, or when nobody is there to be told. */
-  #finish(error: ConnectError | undefined): boolean {
-    if (this.#ended) {
-      return false;
+      return;
     }
     this.#ended = true;
     this.#error = error;
@@ -347,37 +533,61 @@ export class LeanCall implements FrameSink, CallState, ResponseParts, StreamOwne
     this.#controller?.abort(error);
     const { source } = this;
     this.source = undefined;
-    source?.onClose();
-    for (const callback of this.#endCallbacks) {
-      callback(error, this);
+    try {
+      source?.onClose();
+    } catch (reason) {
+      this.target.routing.onError(reason);
     }
-    this.#endCallbacks = none;
-    if (this.#carrier.destroyed) {
-      return false;
+    if (this.#begun) {
+      this.target.routing.calls.end(this, this.#begun, error);
     }
-    if (!this.#carrier.readableEnded) {
+    if (isGone(this.#carrier)) {
+      this.#hold?.release();
+    } else if (!this.#carrier.readableEnded) {
       this.#carrier.once("finish", endUpload);
     }
-    return true;
+  }
+
+  #startTimer(): void {
+    const leftMs = this.timeoutMs();
+    if (leftMs !== undefined) {
+      this.#timer = setTimeout(onTimeout, Math.min(leftMs, maxTimerMs), this);
+    }
+  }
+
+  onTimeout(): void {
+    if ((this.timeoutMs() ?? 0) > 1) {
+      this.#startTimer();
+    } else {
+      this.fail(new ConnectError("the operation timed out", Code.DeadlineExceeded));
+    }
+  }
+
+  onWantTrailers(): void {
+    const { trailers } = this.#protocol;
+    if (trailers) {
+      sendOn(this.#carrier, () => this.#carrier.sendTrailers(trailers(this)));
+    }
   }
 
   onStreamDrain(): void {
-    this.#drainAwaited = false;
-    this.source?.onDrain();
+    this.#isDrainAwaited = false;
+    if (this.kind !== "unary" && !this.#hasReserved) {
+      this.#hold?.resize(0);
+    }
+    this.#tellSource();
   }
 
   onStreamClose(): void {
-    if (!this.#ended) {
-      this.#finish(callerLeft());
-    }
+    this.#finish(callerLeft());
+    this.#hold?.release();
   }
 }
 
 function onTimeout(call: LeanCall): void {
-  call.fail(new ConnectError("the operation timed out", Code.DeadlineExceeded));
+  call.onTimeout();
 }
 
 function onLateBody(call: LeanCall, bodyTimeoutMs: number): void {
-  const message = `the request took more than ${bodyTimeoutMs} ms`;
-  call.fail(new ConnectError(message, Code.DeadlineExceeded));
+  call.fail(lateBody(bodyTimeoutMs));
 }

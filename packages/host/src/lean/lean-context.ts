@@ -1,7 +1,5 @@
-import type { IncomingHttpHeaders } from "node:http2";
-import type { DescMethod, Message } from "@bufbuild/protobuf";
+import type { Message } from "@bufbuild/protobuf";
 import {
-  type ConnectError,
   type ContextKey,
   type ContextValues,
   createContextKey,
@@ -11,48 +9,56 @@ import {
   type UnaryRequest,
   type UnaryResponse,
 } from "@connectrpc/connect";
-import { RequestHeaders } from "./lean-headers.ts";
+import type { Call } from "../calls/call.ts";
+import type { LeanMethod } from "./lean-method.ts";
 
-/** What a call keeps that its handler and interceptors share. */
-export interface CallState {
-  readonly protocolName: "connect" | "grpc" | "grpc-web";
+/** What a call on the lean path keeps that its handler and interceptors share. */
+export interface LeanCallState extends Call {
+  readonly target: LeanMethod;
+  readonly signal: AbortSignal;
   readonly responseHeader: Headers;
   readonly responseTrailer: Headers;
   timeoutMs(): number | undefined;
   /** What the handler's side answered, before interceptors. */
   ownResponse: UnaryResponse | StreamResponse | undefined;
-  /** Ends the call with this error, whatever its handler does. */
-  fail(error: ConnectError): void;
-  /** Calls back when the call has ended; at once if it has. */
-  onEnd(callback: EndCallback): void;
-  /** Whether it is of a method with a stream on either side. */
-  readonly isStream: boolean;
-  /** Messages that the handler read. */
-  readonly receivedCount: number;
-  /** Messages that were handed to the transport. */
-  readonly messageCount: number;
 }
 
-/** Called with the error that the caller is told, if any. */
-export type EndCallback = (error: ConnectError | undefined, call: CallState) => void;
-
 /** Leads from the request that interceptors pass on to the call that it belongs to. */
-export const callStateKey: ContextKey<CallState | undefined> = createContextKey<
-  CallState | undefined
+export const leanCallKey: ContextKey<LeanCallState | undefined> = createContextKey<
+  LeanCallState | undefined
 >(undefined, { description: "the call on the lean path" });
 
-function stateOf(request: UnaryRequest | StreamRequest): CallState {
-  const state = request.contextValues.get(callStateKey);
+function stateOf(request: UnaryRequest | StreamRequest): LeanCallState {
+  const state = request.contextValues.get(leanCallKey);
   if (!state) {
     throw new Error("an interceptor has put other context values in the place of the call's");
   }
   return state;
 }
 
+/** As `createContextValues` makes them, without functions of their own. */
+export class LeanContextValues implements ContextValues {
+  [id: symbol]: unknown;
+
+  get<T>({ id, defaultValue }: ContextKey<T>): T {
+    return id in this ? (this[id] as T) : defaultValue;
+  }
+
+  set<T>({ id }: ContextKey<T>, value: T): this {
+    this[id] = value;
+    return this;
+  }
+
+  delete({ id }: ContextKey<unknown>): this {
+    delete this[id];
+    return this;
+  }
+}
+
 /** The context that a handler is given, from the request as interceptors have left it. */
 export class LeanHandlerContext implements HandlerContext {
   readonly #request: UnaryRequest | StreamRequest;
-  readonly #state: CallState;
+  readonly #state: LeanCallState;
 
   constructor(request: UnaryRequest | StreamRequest) {
     this.#request = request;
@@ -68,7 +74,7 @@ export class LeanHandlerContext implements HandlerContext {
   }
 
   get protocolName(): string {
-    return this.#state.protocolName;
+    return this.#state.protocol;
   }
 
   get requestMethod(): string {
@@ -106,18 +112,11 @@ export class LeanHandlerContext implements HandlerContext {
   }
 }
 
-/** What a request is made of. */
-interface RequestParts {
-  readonly target: { readonly method: DescMethod; readonly url: string };
-  readonly values: ContextValues;
-  readonly signal: AbortSignal;
-}
-
 /** The request that interceptors are given. Its signal is made when somebody looks at it. */
 export function createLeanRequest(
-  call: RequestParts,
-  headers: IncomingHttpHeaders,
-  message: Message | AsyncIterable<Message>,
+  call: LeanCallState,
+  header: Headers,
+  message: Message | AsyncIterable<Message> | undefined,
 ): UnaryRequest | StreamRequest {
   const { method, url } = call.target;
   return {
@@ -129,8 +128,8 @@ export function createLeanRequest(
     get signal() {
       return call.signal;
     },
-    header: new RequestHeaders(headers),
-    contextValues: call.values,
+    header,
+    contextValues: call.contextValues,
     message,
   } as UnaryRequest | StreamRequest;
 }

@@ -1,10 +1,11 @@
-import type { DescMethod } from "@bufbuild/protobuf";
+import type { DescMethod, Message } from "@bufbuild/protobuf";
 import type {
   StreamRequest,
   StreamResponse,
   UnaryRequest,
   UnaryResponse,
 } from "@connectrpc/connect";
+import type { ResolvedOptions, Routing } from "../calls/routing.ts";
 
 /** A method as the lean path serves it. */
 export interface LeanMethod {
@@ -14,12 +15,12 @@ export interface LeanMethod {
   readonly invoke: (
     request: UnaryRequest | StreamRequest,
   ) => Promise<UnaryResponse | StreamResponse>;
+  readonly options: ResolvedOptions;
+  readonly routing: Pick<Routing, "calls" | "memory" | "validate" | "bodyTimeoutMs" | "onError">;
 }
 
-/** What holds for all calls; see the options of the lean path. */
-export interface LeanLimits {
-  readonly readMaxBytes: number;
-  readonly writeMaxBytes: number;
-  readonly maxTimeoutMs: number;
-  readonly bodyTimeoutMs: number;
+/** Turns the bytes of a message into what a method takes. */
+export interface MessageDecoder {
+  /** @throws ConnectError when they are no such message, or one that may not be. */
+  decode(message: Uint8Array): Message;
 }

@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { connect as connectHttp2 } from "node:http2";
-import type { AddressInfo } from "node:net";
 import { suite, type TestContext, test } from "node:test";
 import { create, toBinary } from "@bufbuild/protobuf";
 import { DurationSchema } from "@bufbuild/protobuf/wkt";
@@ -13,15 +12,12 @@ import {
   type Interceptor,
   type ServiceImpl,
 } from "@connectrpc/connect";
-import { fastifyConnectPlugin } from "@connectrpc/connect-fastify";
 import { compressionGzip, createGrpcTransport } from "@connectrpc/connect-node";
-import { fastify } from "fastify";
 import { frameMessages } from "../frames/envelope.ts";
 import { batchesOf, type FrameSink, isBatchStream, writeFrames } from "../frames/frame-stream.ts";
 import { EchoRequestSchema, EchoResponseSchema, EchoService } from "../gen/testing/v1/echo_pb.ts";
-import { createListener } from "../listener/listener.ts";
+import { startEchoServer } from "../testing/echo-server.ts";
 import { createTransport, protocols } from "../testing/transports.ts";
-import { createLeanPath } from "./lean-path.ts";
 
 type Echo = Partial<ServiceImpl<typeof EchoService>>;
 
@@ -34,37 +30,17 @@ async function startServer(
   handlers: Echo,
   interceptors: Interceptor[] = [],
 ) {
-  const options = {
-    routes: (
-      router: Parameters<NonNullable<Parameters<typeof createLeanPath>[0]["routes"]>>[0],
-    ) => {
-      router.service(EchoService, handlers);
-    },
+  const host = await startEchoServer(t, {
+    handlers,
     interceptors,
-    readMaxBytes,
-  };
-  const path = createLeanPath({ ...options, aliases: { "old.Echo": EchoService.typeName } });
-  let leanCount = 0;
-  const listener = createListener({
-    serveStream(stream, headers) {
-      const served = lean && path.serveStream(stream, headers);
-      leanCount += served ? 1 : 0;
-      return served;
-    },
+    leanPath: lean,
+    limits: { readMaxBytes },
+    aliases: { "old.Echo": EchoService.typeName },
   });
-  const app = fastify({ http2: true, serverFactory: listener.serverFactory });
-  await app.register(fastifyConnectPlugin, options);
-  await app.listen({ host: "127.0.0.1", port: 0 });
-  t.after(async () => {
-    await listener.close({ timeoutMs: 0 });
-    await app.close();
-  });
-  const { port } = app.server.address() as AddressInfo;
   return {
-    url: `http://127.0.0.1:${port}`,
-    listener,
+    url: host.url,
     get leanCount() {
-      return leanCount;
+      return host.leanPath?.callCount ?? 0;
     },
   };
 }

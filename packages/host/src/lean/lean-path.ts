@@ -1,18 +1,7 @@
 import type { IncomingHttpHeaders, ServerHttp2Stream } from "node:http2";
-import {
-  create,
-  type DescMethod,
-  type DescService,
-  type Message,
-  type MessageInitShape,
-} from "@bufbuild/protobuf";
-import {
-  type ConnectRouter,
-  type ContextValues,
-  createContextValues,
-  type HandlerContext,
-  type Interceptor,
-} from "@connectrpc/connect";
+import { create, type Message, type MessageInitShape } from "@bufbuild/protobuf";
+import type { CallRequest } from "../calls/call-request.ts";
+import type { RoutedMethod, Routing } from "../calls/routing.ts";
 import { isFrameStream, OneMessage } from "../frames/frame-stream.ts";
 import { LeanCall } from "./lean-call.ts";
 import { LeanHandlerContext, streamResponse, unaryResponse } from "./lean-context.ts";
@@ -20,27 +9,10 @@ import type { LeanMethod } from "./lean-method.ts";
 import type { LeanStream } from "./lean-stream.ts";
 import { leanProtocols } from "./protocols/lean-protocols.ts";
 
-/** Options for {@link createLeanPath}; those of the Connect plugin beside it should agree. */
+/** Options for {@link createLeanPath}. */
 export interface LeanPathOptions {
-  /** The same as the plugin's. */
-  readonly routes: (router: ConnectRouter) => void;
-  /** The same as the plugin's. */
-  readonly interceptors?: readonly Interceptor[];
-  /** The largest message taken, in bytes. Default 4 GiB less 1, as Connect has it. */
-  readonly readMaxBytes?: number;
-  /** The largest message sent, in bytes; frames that a handler makes itself are not checked. */
-  readonly writeMaxBytes?: number;
-  /** The longest timeout that a caller may ask for, in milliseconds. */
-  readonly maxTimeoutMs?: number;
-  /**
-   * How long the request of a call that takes one message may take to arrive whole, in
-   * milliseconds. Default 120_000; 0 for no limit. See `guardRequests`.
-   */
-  readonly bodyTimeoutMs?: number;
-  /** Other names that services are called by; see `rewriteServiceAliases`. */
-  readonly aliases?: Readonly<Record<string, string>>;
-  /** Makes what is known of a stream available to interceptors and handlers. */
-  readonly contextValues?: (stream: ServerHttp2Stream) => ContextValues;
+  /** What is known of the request of a stream; `ofStream` of `createCallRequests`. */
+  readonly requestOf: (stream: ServerHttp2Stream) => CallRequest;
 }
 
 /** Serves common calls from their HTTP/2 stream itself. */
@@ -54,36 +26,32 @@ export interface LeanPath {
   readonly serve: (
     stream: LeanStream,
     headers: IncomingHttpHeaders,
-    values: ContextValues,
+    request: CallRequest,
   ) => boolean;
+  /** Calls that it has served, or serves. */
+  readonly callCount: number;
 }
-
-const maxMessageBytes = 0xffffffff;
 
 /**
  * Creates the lean path of a server: uncompressed protobuf calls of all four kinds, by
  * gRPC, gRPC-Web and Connect over HTTP/2, are served without Node's compatibility layer,
  * Fastify, and the chain of generators that Connect runs each message through. It runs
- * the same interceptors and implementations, which can not tell the difference, and may
- * offer and take more than one message at a time (see `frame-stream.ts`).
+ * the interceptors and implementations of the routing, with its options, and they can not tell
+ * the difference; they may offer and take more than one message at a time (see
+ * `frame-stream.ts`).
  *
- * Whatever it does not serve is left to the stock plugin: other paths, JSON,
+ * Whatever it does not serve is left to the stock path: other paths, JSON,
  * compression, GET, HTTP/1, and requests with an Origin, which CORS is about.
  */
-export function createLeanPath(options: LeanPathOptions): LeanPath {
-  const limits = {
-    readMaxBytes: options.readMaxBytes ?? maxMessageBytes,
-    writeMaxBytes: options.writeMaxBytes ?? maxMessageBytes,
-    maxTimeoutMs: options.maxTimeoutMs ?? Number.MAX_SAFE_INTEGER,
-    bodyTimeoutMs: options.bodyTimeoutMs ?? 120_000,
-  };
-  const methods = collectMethods(options);
-  const contextValues = options.contextValues ?? createContextValues;
+export function createLeanPath(routing: Routing, { requestOf }: LeanPathOptions): LeanPath {
+  const methods = collectMethods(routing);
+  let callCount = 0;
+  abortOnShutdown(routing);
 
   function serve<T extends LeanStream>(
     stream: T,
     headers: IncomingHttpHeaders,
-    values: (stream: T) => ContextValues,
+    request: (stream: T) => CallRequest,
   ): boolean {
     const method = methods.get(headers[":path"] as string);
     const protocol = leanProtocols.get(headers["content-type"] as string);
@@ -92,12 +60,14 @@ export function createLeanPath(options: LeanPathOptions): LeanPath {
       protocol === undefined ||
       headers[":method"] !== "POST" ||
       !protocol.serves(method.method.methodKind) ||
+      !isEnabled(protocol.name, method, headers) ||
       (headers[protocol.encodingHeader] ?? "identity") !== "identity" ||
       (headers["connect-protocol-version"] ?? "1") !== "1"
     ) {
       return false;
     }
-    new LeanCall(stream, headers, method, protocol, limits, values(stream));
+    callCount += 1;
+    LeanCall.serve(stream, headers, method, protocol, request(stream));
     return true;
   }
 
@@ -105,53 +75,64 @@ export function createLeanPath(options: LeanPathOptions): LeanPath {
     // A request with an Origin is from a page of another origin, maybe: what it may see
     // is decided by HTTP headers.
     serveStream: (stream, headers) =>
-      headers.origin === undefined && serve(stream, headers, contextValues),
-    serve: (stream, headers, values) => serve(stream, headers, () => values),
+      headers.origin === undefined && serve(stream, headers, requestOf),
+    serve: (stream, headers, request) => serve(stream, headers, () => request),
+    get callCount() {
+      return callCount;
+    },
   };
 }
 
-type Implementation = (input: unknown, context: HandlerContext) => unknown;
-
-function collectMethods(options: LeanPathOptions): ReadonlyMap<string, LeanMethod> {
-  const methods = new Map<string, LeanMethod>();
-  const names = new Map<string, string[]>();
-  for (const [alias, name] of Object.entries(options.aliases ?? {})) {
-    names.set(name, [...(names.get(name) ?? []), alias]);
+/** Whether the protocol is switched on; what is refused for its form, the stock path refuses. */
+function isEnabled(
+  protocol: "connect" | "grpc" | "grpc-web",
+  { options }: LeanMethod,
+  headers: IncomingHttpHeaders,
+): boolean {
+  switch (protocol) {
+    case "grpc":
+      return options.grpc !== false;
+    case "grpc-web":
+      return options.grpcWeb !== false;
+    case "connect":
+      return (
+        options.connect !== false &&
+        (!options.requireConnectProtocolHeader || "connect-protocol-version" in headers)
+      );
   }
+}
 
-  function add(method: DescMethod, implementation: Implementation): void {
-    const { typeName } = method.parent;
-    const url = `/${typeName}/${method.name}`;
-    const invoke = intercept(createInvoke(method, implementation), options.interceptors ?? []);
-    for (const name of [typeName, ...(names.get(typeName) ?? [])]) {
-      methods.set(`/${name}/${method.name}`, { method, url, invoke });
-    }
-  }
-
-  // What routes see of a router: it takes services, and single methods.
-  const router: Pick<ConnectRouter, "handlers" | "service" | "rpc"> = {
-    handlers: [],
-    service(service: DescService, implementation: Record<string, unknown>) {
-      for (const method of service.methods) {
-        const run = implementation[method.localName];
-        if (typeof run === "function") {
-          add(method, run.bind(implementation));
+/** Aborts the signals of handlers, as Connect's own do, by the signal of their service. */
+function abortOnShutdown({ methods, calls }: Routing): void {
+  for (const signal of new Set(methods.map(({ options }) => options.shutdownSignal))) {
+    signal?.addEventListener("abort", () => {
+      for (const call of [...calls.open]) {
+        if (call instanceof LeanCall && call.target.options.shutdownSignal === signal) {
+          call.abort(signal.reason);
         }
       }
-      return router as ConnectRouter;
-    },
-    rpc(method: DescMethod, implementation: unknown) {
-      add(method, implementation as Implementation);
-      return router as ConnectRouter;
-    },
-  } as ConnectRouter;
-  options.routes(router as ConnectRouter);
+    });
+  }
+}
+
+function collectMethods(routing: Routing): ReadonlyMap<string, LeanMethod> {
+  const methods = new Map<string, LeanMethod>();
+  for (const routed of routing.methods) {
+    const { method, options } = routed;
+    const { typeName } = method.parent;
+    const aliases = Object.entries(routing.aliases).filter(([, name]) => name === typeName);
+    const invoke = intercept(createInvoke(routed), options.interceptors);
+    const url = `/${typeName}/${method.name}`;
+    for (const name of [typeName, ...aliases.map(([alias]) => alias)]) {
+      methods.set(`/${name}/${method.name}`, { method, url, invoke, options, routing });
+    }
+  }
   return methods;
 }
 
 function intercept(
   invoke: LeanMethod["invoke"],
-  interceptors: readonly Interceptor[],
+  interceptors: RoutedMethod["options"]["interceptors"],
 ): LeanMethod["invoke"] {
   return interceptors.reduceRight<LeanMethod["invoke"]>(
     (next, interceptor) => interceptor(next) as LeanMethod["invoke"],
@@ -160,7 +141,7 @@ function intercept(
 }
 
 /** The innermost of the calls that interceptors surround: the implementation's. */
-function createInvoke(method: DescMethod, implementation: Implementation): LeanMethod["invoke"] {
+function createInvoke({ method, implementation }: RoutedMethod): LeanMethod["invoke"] {
   const { input, output, methodKind } = method;
   const toMessage = (message: unknown) =>
     create(output, message as MessageInitShape<typeof output>);

@@ -1,14 +1,11 @@
 import type { DescMethod, Message } from "@bufbuild/protobuf";
 import { Code, ConnectError } from "@connectrpc/connect";
-import { callerLeft } from "../calls/caller-left.ts";
+import { callerLeft } from "../calls/call-registry.ts";
+import { asCallerFault } from "../calls/caller-fault.ts";
 import { envelopeHeaderBytes } from "../frames/envelope.ts";
 import { createEnvelopeReader, type EnvelopeReader } from "../frames/envelope-reader.ts";
-import type { LeanStream } from "./lean-stream.ts";
-
-/** Turns the bytes of a message into what a method takes; throws a ConnectError when it can not. */
-export interface MessageDecoder {
-  decode(message: Uint8Array): Message;
-}
+import type { MessageDecoder } from "./lean-method.ts";
+import { isGone, type LeanStream } from "./lean-stream.ts";
 
 /** Takes a body that is to be one message, as it arrives. */
 export interface SingleMessageReader {
@@ -20,6 +17,8 @@ export interface SingleMessageReader {
    * @throws ConnectError when there is none, or it cannot be decoded.
    */
   end(): Message;
+  /** How much is held of what has arrived, in bytes. */
+  readonly heldBytes: number;
 }
 
 /** Reads a body that has one message in an envelope. */
@@ -46,6 +45,10 @@ export class SingleEnvelopeReader implements SingleMessageReader {
     for (const message of this.#envelopes.read(chunk)) {
       this.#take(message);
     }
+  }
+
+  get heldBytes(): number {
+    return this.#envelopes?.heldBytes ?? 0;
   }
 
   end(): Message {
@@ -88,7 +91,7 @@ export class WholeBodyReader implements SingleMessageReader {
   readonly #maxBytes: number;
   readonly #decoder: MessageDecoder;
   readonly #chunks: Buffer[] = [];
-  #bytes = 0;
+  heldBytes = 0;
 
   constructor(maxBytes: number, decoder: MessageDecoder) {
     this.#maxBytes = maxBytes;
@@ -97,8 +100,8 @@ export class WholeBodyReader implements SingleMessageReader {
 
   push(chunk: Buffer): void {
     this.#chunks.push(chunk);
-    this.#bytes += chunk.length;
-    if (this.#bytes > this.#maxBytes) {
+    this.heldBytes += chunk.length;
+    if (this.heldBytes > this.#maxBytes) {
       throw new ConnectError(
         `message size is larger than configured readMaxBytes ${this.#maxBytes}`,
         Code.ResourceExhausted,
@@ -109,21 +112,31 @@ export class WholeBodyReader implements SingleMessageReader {
   end(): Message {
     const [only] = this.#chunks;
     const isWhole = only && this.#chunks.length === 1;
-    return this.#decoder.decode(isWhole ? only : Buffer.concat(this.#chunks, this.#bytes));
+    return this.#decoder.decode(isWhole ? only : Buffer.concat(this.#chunks, this.heldBytes));
   }
+}
+
+/** What the reading of batches is about. */
+export interface BatchOptions {
+  /** The largest message. */
+  readonly maxBytes: number;
+  readonly decoder: MessageDecoder;
+  /** Whether the call has ended. */
+  readonly isEnded: () => boolean;
+  /** Told how much is held of a message that is not complete, in bytes; may throw. */
+  readonly onHeld: (bytes: number) => void;
 }
 
 /**
  * Reads an enveloped body of any number of messages: all messages of one chunk at a time.
- * The stream is not read further while they are worked on.
+ * The stream is not read further while they are worked on. Messages that come before one
+ * that breaks a rule are handed out first.
  *
  * @throws ConnectError when the body breaks a rule, or breaks off.
  */
 export async function* readMessageBatches(
   stream: LeanStream,
-  maxBytes: number,
-  decoder: MessageDecoder,
-  isEnded: () => boolean,
+  { maxBytes, decoder, isEnded, onHeld }: BatchOptions,
 ): AsyncGenerator<readonly Message[]> {
   const envelopes = createEnvelopeReader(maxBytes);
   const chunks: Buffer[] = [];
@@ -142,14 +155,18 @@ export async function* readMessageBatches(
   for (;;) {
     const chunk = chunks.shift();
     if (chunk) {
-      const messages = envelopes.read(chunk);
+      const { messages, error } = decodeUntilError(() => envelopes.read(chunk), decoder);
+      onHeld(envelopes.heldBytes);
       if (messages.length > 0) {
-        yield messages.map((message) => decoder.decode(message));
+        yield messages;
+      }
+      if (error !== undefined) {
+        throw asCallerFault(error);
       }
     } else if (finished) {
       envelopes.end();
       return;
-    } else if (isEnded() || stream.destroyed) {
+    } else if (isEnded() || isGone(stream)) {
       throw callerLeft();
     } else {
       stream.resume();
@@ -158,4 +175,16 @@ export async function* readMessageBatches(
       });
     }
   }
+}
+
+function decodeUntilError(read: () => readonly Uint8Array[], decoder: MessageDecoder) {
+  const messages: Message[] = [];
+  try {
+    for (const message of read()) {
+      messages.push(decoder.decode(message));
+    }
+  } catch (error) {
+    return { messages, error };
+  }
+  return { messages, error: undefined };
 }

@@ -9,12 +9,39 @@ export type LeanStream = Duplex &
   Pick<ServerHttp2Stream, "headersSent" | "respond" | "sendTrailers"> &
   Partial<Pick<ServerHttp2Stream, "state">>;
 
-/** What a stream tells the call that it carries. */
+/** What a stream tells the call that it carries. No method of it throws. */
 export interface StreamOwner {
   onChunk(chunk: Buffer): void;
   onRequestEnd(): void;
+  onWantTrailers(): void;
   onStreamDrain(): void;
   onStreamClose(): void;
+}
+
+/**
+ * Whether nothing can be sent on a stream any more. One that its client has reset without an
+ * error while data was unread is closed, and not destroyed; to use it throws all the same.
+ */
+export function isGone(stream: LeanStream): boolean {
+  return stream.destroyed || stream.closed;
+}
+
+/**
+ * Does what sends on a stream. Returns false when that cannot be done: then the stream, which
+ * may be left half used, is destroyed. Node throws for a stream that is gone and for headers
+ * that it cannot send; this is the one place that survives it.
+ */
+export function sendOn(stream: LeanStream, send: () => void): boolean {
+  if (!isGone(stream)) {
+    try {
+      send();
+      return true;
+    } catch {
+      // Told by the return value.
+    }
+  }
+  stream.destroy();
+  return false;
 }
 
 // The listeners are the same for all streams: a call costs no closures for them.
@@ -49,6 +76,11 @@ export function awaitDrain(stream: LeanStream): void {
   stream.once("drain", onDrain);
 }
 
+/** Tells the owner when the stream wants the trailers that it was announced. */
+export function awaitTrailers(stream: LeanStream): void {
+  stream.once("wantTrailers", onWantTrailers);
+}
+
 function ignoreError(): void {}
 
 function onClose(this: LeanStream): void {
@@ -65,4 +97,8 @@ function onEnd(this: LeanStream): void {
 
 function onDrain(this: LeanStream): void {
   (this as OwnedStream)[ownerKey].onStreamDrain();
+}
+
+function onWantTrailers(this: LeanStream): void {
+  (this as OwnedStream)[ownerKey].onWantTrailers();
 }

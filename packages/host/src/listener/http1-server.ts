@@ -2,6 +2,7 @@ import { createServer } from "node:http";
 import type { Server as NetServer, Socket } from "node:net";
 import { discardUnread } from "./discard-unread.ts";
 import type { ListenerOptions, RequestHandler } from "./listener.ts";
+import { PipelinedRequests } from "./pipelined-requests.ts";
 
 /** The HTTP/1 half of a listener: serves connections that something else accepts. */
 export interface Http1Server {
@@ -30,10 +31,10 @@ export function createHttp1Server(
     headersTimeoutMs = 60_000,
     keepAliveTimeoutMs = 72_000,
     maxHeaderBytes = 16_384,
+    onError = () => {},
   } = options;
-  // With the number of requests that are being answered. Node's closeIdleConnections()
-  // would cut a response off whose last bytes are on their way.
-  const requestCounts = new Map<Socket, number>();
+  // Node's closeIdleConnections() would cut a response off whose last bytes are on their way.
+  const connections = new Map<Socket, PipelinedRequests>();
   let isClosing = false;
 
   const server = createServer({
@@ -51,23 +52,17 @@ export function createHttp1Server(
 
   server.on("request", (request, response) => {
     const { socket } = request;
-    requestCounts.set(socket, (requestCounts.get(socket) ?? 0) + 1);
     if (isClosing) {
       response.shouldKeepAlive = false;
     }
+    // Their streams are given up by whoever read them when the client leaves.
+    request.on("error", ignoreError);
+    response.on("error", ignoreError);
     discardUnread(request, response, unreadTimeoutMs);
-    response.once("close", () => {
-      const requestCount = (requestCounts.get(socket) ?? 1) - 1;
-      if (requestCounts.has(socket)) {
-        requestCounts.set(socket, requestCount);
-      }
-      if (isClosing && requestCount === 0) {
-        socket.destroySoon();
-      }
-    });
+    // HTTP/1 messages have the shape that the handler expects of HTTP/2 messages.
+    const serve = () => handler(request as never, response as never);
+    connections.get(socket)?.add(response, serve);
   });
-  // HTTP/1 messages have the shape that the handler expects of HTTP/2 messages.
-  server.on("request", handler as never);
 
   server.on("clientError", (error, socket) => {
     // Fastify answers it, by its option clientErrorHandler.
@@ -79,15 +74,15 @@ export function createHttp1Server(
   front.on("newListener", (event) => {
     if (event === "upgrade" && server.listenerCount("upgrade") === 0) {
       server.on("upgrade", (request, socket, head) => {
-        requestCounts.delete(socket as Socket);
+        connections.delete(socket as Socket);
         front.emit("upgrade", request, socket, head);
       });
     }
   });
 
   function closeIdle() {
-    for (const [socket, requestCount] of requestCounts) {
-      if (requestCount === 0) {
+    for (const [socket, requests] of connections) {
+      if (requests.count === 0) {
         socket.destroySoon();
       }
     }
@@ -95,8 +90,13 @@ export function createHttp1Server(
 
   return {
     serve(socket) {
-      requestCounts.set(socket, 0);
-      socket.once("close", () => requestCounts.delete(socket));
+      const onIdle = () => {
+        if (isClosing) {
+          socket.destroySoon();
+        }
+      };
+      connections.set(socket, new PipelinedRequests(socket, { onIdle, onError }));
+      socket.once("close", () => connections.delete(socket));
       server.emit("connection", socket);
     },
     closeIdle,
@@ -107,3 +107,6 @@ export function createHttp1Server(
     dispose: () => server.close(),
   };
 }
+
+// A request that breaks off has nobody else who would be told.
+function ignoreError(): void {}

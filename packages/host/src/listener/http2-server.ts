@@ -63,9 +63,21 @@ export function createHttp2Server(options: ListenerOptions, handler: RequestHand
       stream.close(constants.NGHTTP2_ENHANCE_YOUR_CALM);
       return;
     }
-    if (!options.serveStream?.(stream, headers)) {
-      stream.once("finish", endUpload);
-      serveAsRequest?.call(server, stream, headers, ...rest);
+    // Its client may have reset it in the same segment: then to use it throws.
+    if (stream.destroyed || stream.closed) {
+      stream.on("error", ignoreError);
+      stream.destroy();
+      return;
+    }
+    try {
+      if (!options.serveStream?.(stream, headers)) {
+        stream.once("finish", endUpload);
+        serveAsRequest?.call(server, stream, headers, ...rest);
+      }
+    } catch (error) {
+      stream.on("error", ignoreError);
+      stream.destroy();
+      onError(error as Error);
     }
   });
 

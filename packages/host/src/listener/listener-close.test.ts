@@ -39,7 +39,7 @@ suite("close()", () => {
 
   test("does not wait for a client that left during its TLS handshake", tools, async (t) => {
     const tls = createCertificate();
-    const { port, listener } = await startEchoServer(t, { listen: { tls } });
+    const { port, listener } = await startEchoServer(t, { tls });
     const client = connectTls({ port, host: "127.0.0.1", ca: tls.cert, servername: "localhost" });
     await once(client, "secureConnect");
     // The client is through with the handshake before the server is.
@@ -102,7 +102,7 @@ suite("close()", () => {
 
 suite("Fastify's close()", () => {
   test("closes what is idle", async (t) => {
-    const { url, app, listener } = await startEchoServer(t, { listen: { closeTimeoutMs: longMs } });
+    const { url, app, listener } = await startEchoServer(t, { limits: { closeTimeoutMs: longMs } });
     const session = connectHttp2(url);
     await once(session, "remoteSettings");
     const agent = new Agent({ keepAlive: true });
@@ -141,13 +141,13 @@ suite("Fastify's close()", () => {
 /** Answers /slow with "done", once released. */
 async function startSlowServer(
   t: TestContext,
-  listen: { closeTimeoutMs?: number } = {},
+  limits: { closeTimeoutMs?: number } = {},
   forceCloseConnections = false,
 ) {
   const started = { "1.1": Promise.withResolvers<void>(), "2.0": Promise.withResolvers<void>() };
   const released = Promise.withResolvers<void>();
   const server = await startEchoServer(t, {
-    listen,
+    limits,
     fastify: forceCloseConnections ? { forceCloseConnections } : {},
     configure(app) {
       app.get("/slow", async ({ raw }) => {

@@ -20,7 +20,7 @@ for (const { name, options, tls: createTls } of security) {
       for (const protocol of protocols) {
         test(`${protocol} over HTTP/${httpVersion}`, async (t) => {
           const tls = createTls();
-          const { url } = await startEchoServer(t, tls ? { listen: { tls } } : {});
+          const { url } = await startEchoServer(t, { tls });
           const ca = tls ? { ca: tls.cert } : {};
           const transport = createTransport({ baseUrl: url, protocol, httpVersion, ...ca });
           const client = createClient(EchoService, transport);
@@ -41,7 +41,7 @@ for (const { name, options, tls: createTls } of security) {
 
     test("grpc-js", async (t) => {
       const tls = createTls();
-      const { port } = await startEchoServer(t, tls ? { listen: { tls } } : {});
+      const { port } = await startEchoServer(t, { tls });
       const channelCredentials = tls
         ? credentials.createSsl(Buffer.from(tls.cert))
         : credentials.createInsecure();

@@ -49,7 +49,7 @@ suite("a connection's first bytes", () => {
   });
 
   test("must come in time", async (t) => {
-    const { port, listener } = await startEchoServer(t, { listen: { firstByteTimeoutMs: 50 } });
+    const { port, listener } = await startEchoServer(t, { limits: { firstByteTimeoutMs: 50 } });
     const silent = await connectRaw(port);
     const undecided = await connectRaw(port);
     undecided.write("PR");
@@ -60,7 +60,7 @@ suite("a connection's first bytes", () => {
 
   test("must come in time after a TLS handshake", needsTools("openssl"), async (t) => {
     const tls = createCertificate();
-    const { port } = await startEchoServer(t, { listen: { tls, firstByteTimeoutMs: 200 } });
+    const { port } = await startEchoServer(t, { tls, limits: { firstByteTimeoutMs: 200 } });
     const client = connectTls({ port, host: "127.0.0.1", ca: tls.cert, ALPNProtocols: ["h2"] });
     client.on("error", () => {}).resume();
     await once(client, "secureConnect");
@@ -123,7 +123,8 @@ suite("keep-alive", () => {
   test("destroys a session that does not answer", async (t) => {
     const errors: Error[] = [];
     const { port, listener } = await startEchoServer(t, {
-      listen: { ...pings, onError: (error) => errors.push(error) },
+      limits: pings,
+      onConnectionError: (error) => errors.push(error),
     });
     const client = await connectRaw(port);
     client.write(preface);
@@ -134,7 +135,7 @@ suite("keep-alive", () => {
   });
 
   test("keeps a quiet session that answers", async (t) => {
-    const { url, listener } = await startEchoServer(t, { listen: pings });
+    const { url, listener } = await startEchoServer(t, { limits: pings });
     const client = connectHttp2(url);
     for (let count = 0; count < 5; count++) {
       await once(client, "ping");
@@ -146,7 +147,7 @@ suite("keep-alive", () => {
 
   test("can be turned off", async (t) => {
     const { port, listener } = await startEchoServer(t, {
-      listen: { pingIntervalMs: 0, closeTimeoutMs: 0 },
+      limits: { pingIntervalMs: 0, closeTimeoutMs: 0 },
     });
     const client = await connectRaw(port);
     client.write(preface);
@@ -186,7 +187,7 @@ test("an answer ends the upload that it came before", async (t) => {
 
 suite("limits", () => {
   test("HTTP/1 headers must come in time", async (t) => {
-    const { port } = await startEchoServer(t, { listen: { headersTimeoutMs: 50 } });
+    const { port } = await startEchoServer(t, { limits: { headersTimeoutMs: 50 } });
     const client = await connectRaw(port);
     client.write("GET / HTTP/1.1\r\nHost:");
     assert.match(await text(client), /^HTTP\/1\.1 408 /);
@@ -225,7 +226,7 @@ suite("limits", () => {
 
   test("the HTTP/2 settings are those of the options", async (t) => {
     const { url } = await startEchoServer(t, {
-      listen: { maxConcurrentStreams: 7, streamWindowBytes: 100_000, sessionWindowBytes: 200_000 },
+      limits: { maxConcurrentStreams: 7, streamWindowBytes: 100_000, sessionWindowBytes: 200_000 },
     });
     const client = connectHttp2(url);
     const [settings] = await once(client, "remoteSettings");
@@ -270,10 +271,11 @@ suite("errors", () => {
     assert.equal((await createClient(EchoService, transport).unary({ text: "a" })).text, "a");
   });
 
-  test("a client that speaks no TLS is told to onError", needsTools("openssl"), async (t) => {
+  test("a client that speaks no TLS is told of", needsTools("openssl"), async (t) => {
     const failed = Promise.withResolvers<Error>();
     const { port } = await startEchoServer(t, {
-      listen: { tls: createCertificate(), onError: failed.resolve },
+      tls: createCertificate(),
+      onConnectionError: failed.resolve,
     });
     const client = await connectRaw(port);
     client.resume();

@@ -85,11 +85,11 @@ suite("List", () => {
   });
 });
 
-test("shutdown() is final and tells watchers", async (t) => {
+test("drain() is final and tells watchers", async (t) => {
   const { health, client, watch } = await startHealthServer(t, { services: ["a"] });
   const next = watch("a");
   assert.equal(await next(), serving);
-  health.shutdown();
+  health.drain();
   assert.equal(await next(), notServing);
   health.setStatus("", "SERVING");
   health.setStatus("new", "SERVING");

@@ -25,15 +25,15 @@ export interface Health {
   readonly routes: (router: ConnectRouter) => void;
   /**
    * Sets the state of a service, or of the server as a whole when `service` is "".
-   * Has no effect after {@link Health.shutdown}.
+   * Has no effect after {@link Health.drain}.
    */
   setStatus(service: DescService | string, status: ServingStatus): void;
   /** The state of a service, or undefined when it was never given one. */
   status(service: DescService | string): ServingStatus | undefined;
   /** Sets every known service to NOT_SERVING, for good. */
-  shutdown(): void;
+  drain(): void;
   /**
-   * Calls {@link Health.shutdown}, and ends every Watch, now and from now on, with
+   * Calls {@link Health.drain}, and ends every Watch, now and from now on, with
    * UNAVAILABLE once it has sent its last state. To be called when connections are
    * about to be closed: clients come back at once to ask again.
    */
@@ -57,7 +57,7 @@ const maxListedServices = 100;
 export function createHealth(options: HealthOptions = {}): Health {
   const statuses = new Map<string, ServingStatus>([["", "SERVING"]]);
   const watchers = new Set<() => void>();
-  let isShutDown = false;
+  let isDraining = false;
   let isClosed = false;
 
   for (const service of options.services ?? []) {
@@ -70,8 +70,8 @@ export function createHealth(options: HealthOptions = {}): Health {
     }
   }
 
-  function shutdown() {
-    isShutDown = true;
+  function drain() {
+    isDraining = true;
     for (const service of statuses.keys()) {
       statuses.set(service, "NOT_SERVING");
     }
@@ -86,7 +86,7 @@ export function createHealth(options: HealthOptions = {}): Health {
         sent = status;
         yield { status: HealthCheckResponse_ServingStatus[status] };
       } else if (isClosed) {
-        throw new ConnectError("the server is shutting down", Code.Unavailable);
+        throw new ConnectError("the server is draining", Code.Unavailable);
       } else {
         await nextChange(signal);
       }
@@ -136,16 +136,16 @@ export function createHealth(options: HealthOptions = {}): Health {
       });
     },
     setStatus(service, status) {
-      if (!isShutDown) {
+      if (!isDraining) {
         statuses.set(nameOf(service), status);
         wakeWatchers();
       }
     },
     status: (service) => statuses.get(nameOf(service)),
-    shutdown,
+    drain,
     close() {
       isClosed = true;
-      shutdown();
+      drain();
     },
   };
 }

@@ -11,12 +11,9 @@ import {
   type ServerReflectionRequestSchema,
 } from "../gen/grpc/reflection/v1/reflection_pb.ts";
 import { ServerReflection as ServerReflectionV1Alpha } from "../gen/grpc/reflection/v1alpha/reflection_pb.ts";
-import { EchoService } from "../gen/testing/v1/echo_pb.ts";
 import { file_testing_v1_extensible } from "../gen/testing/v1/extensible_pb.ts";
 import { startEchoServer } from "../testing/echo-server.ts";
 import { createTransport } from "../testing/transports.ts";
-import { createHealth } from "./health.ts";
-import { reflectionRoutes } from "./reflection.ts";
 
 const run = promisify(execFile);
 const echoFile = "testing/v1/echo.proto";
@@ -141,7 +138,7 @@ for (const service of [ServerReflection, ServerReflectionV1Alpha]) {
 
 test("describes more files when they are given", async (t) => {
   const { url } = await startEchoServer(t, {
-    routes: reflectionRoutes([], { files: [file_testing_v1_extensible] }),
+    reflection: { files: [file_testing_v1_extensible] },
   });
   const transport = createTransport({ baseUrl: url, protocol: "grpc", httpVersion: "2" });
   const client = createClient(ServerReflection, transport);
@@ -197,13 +194,7 @@ suite("buf curl without a schema", () => {
 });
 
 function startReflectingServer(t: TestContext) {
-  const health = createHealth();
-  return startEchoServer(t, {
-    routes(router) {
-      health.routes(router);
-      reflectionRoutes([EchoService, health.service])(router);
-    },
-  });
+  return startEchoServer(t);
 }
 
 async function startClient(

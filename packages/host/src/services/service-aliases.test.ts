@@ -33,7 +33,7 @@ suite("the old name is served", () => {
       test(`${protocol} over HTTP/${httpVersion}`, async (t) => {
         const urls: string[] = [];
         const { url } = await startEchoServer(t, {
-          fastify: { rewriteUrl },
+          aliases: { "old.Echo": EchoService.typeName },
           interceptors: [
             (next) => (request) => {
               urls.push(new URL(request.url).pathname);

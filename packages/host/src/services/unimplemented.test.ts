@@ -8,7 +8,6 @@ import { ServerReflection as UnknownBidiService } from "../gen/grpc/reflection/v
 import { Health as UnknownService } from "../gen/health/v1/health_pb.ts";
 import { startEchoServer } from "../testing/echo-server.ts";
 import { createTransport, httpVersions, protocols } from "../testing/transports.ts";
-import { unimplementedHandler } from "./unimplemented.ts";
 
 suite("a call to an unknown service is UNIMPLEMENTED", () => {
   for (const httpVersion of httpVersions) {
@@ -109,9 +108,7 @@ test("anything else is a plain 404", async (t) => {
 });
 
 function startServer(t: TestContext) {
-  return startEchoServer(t, {
-    configure: (app) => app.setNotFoundHandler(unimplementedHandler),
-  });
+  return startEchoServer(t);
 }
 
 async function* endless() {

@@ -1,9 +1,6 @@
 import { once } from "node:events";
 import type { Socket } from "node:net";
 import { setImmediate } from "node:timers/promises";
-import { compressionBrotli, compressionGzip } from "@connectrpc/connect-node";
-import { guardRequests } from "../guards/guard-requests.ts";
-import { limitDecompression } from "../limits/limit-decompression.ts";
 import { type EchoProcessRequest, type EchoProcessState, maxMessageBytes } from "./echo-process.ts";
 import { type EchoServer, startEchoServer } from "./echo-server.ts";
 
@@ -18,22 +15,13 @@ process.on("disconnect", () => process.exit(1));
 
 process.on("message", async (request: EchoProcessRequest) => {
   if (request.kind === "start") {
-    const { listen = {}, bodyTimeoutMs, firstFrameTimeoutMs } = request.options;
+    const { limits, tls } = request.options;
     server = await startEchoServer(
       { after: () => {} },
       {
-        listen,
         port: request.port,
-        plugin: {
-          readMaxBytes: maxMessageBytes,
-          acceptCompression: limitDecompression([compressionGzip, compressionBrotli]),
-        },
-        leanPath: { readMaxBytes: maxMessageBytes, ...(bodyTimeoutMs ? { bodyTimeoutMs } : {}) },
-        tunnel: {
-          readMaxBytes: maxMessageBytes,
-          ...(firstFrameTimeoutMs ? { firstFrameTimeoutMs } : {}),
-        },
-        routes: (router) => guardRequests(router, bodyTimeoutMs ? { bodyTimeoutMs } : {}),
+        tls,
+        limits: { readMaxBytes: maxMessageBytes, writeMaxBytes: maxMessageBytes, ...limits },
       },
     );
     server.app.server.on("connection", (socket: Socket) => {

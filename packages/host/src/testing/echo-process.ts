@@ -1,17 +1,15 @@
 import { fork } from "node:child_process";
 import { once } from "node:events";
 import { freePort } from "@parley/testing/free-port";
-import type { ListenerOptions } from "../listener/listener.ts";
+import type { HostLimits } from "../host.ts";
 
 /** The largest message that such a server takes. */
 export const maxMessageBytes: number = 10 * 1024 * 1024;
 
 /** What {@link startEchoProcess} tells the process that it starts. */
 export interface EchoProcessOptions {
-  readonly listen?: ListenerOptions;
-  readonly bodyTimeoutMs?: number;
-  /** Of the WebSocket tunnel. */
-  readonly firstFrameTimeoutMs?: number;
+  readonly limits?: HostLimits;
+  readonly tls?: { readonly key: string; readonly cert: string };
 }
 
 /** How an echo server stands, as far as memory goes after garbage collection. */

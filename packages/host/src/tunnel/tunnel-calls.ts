@@ -1,7 +1,7 @@
 import type { IncomingMessage } from "node:http";
 import type { IncomingHttpHeaders } from "node:http2";
-import type { ContextValues } from "@connectrpc/connect";
 import { createOriginCheck } from "../browser/origin-check.ts";
+import type { CallRequest } from "../calls/call-request.ts";
 import type { LeanPath } from "../lean/lean-path.ts";
 import { rewriteServiceAliases } from "../services/service-aliases.ts";
 import type { RequestHeaders } from "./tunnel-frames.ts";
@@ -15,7 +15,7 @@ export interface CallDispatcherOptions {
   readonly stockPath: UniversalService;
   readonly aliases: Readonly<Record<string, string>>;
   readonly prefix: string;
-  readonly contextValues: (request: IncomingMessage) => ContextValues;
+  readonly requestOf: (request: IncomingMessage, stream: TunnelStream) => CallRequest;
 }
 
 /**
@@ -33,7 +33,7 @@ const isOwnOrigin = createOriginCheck({ origins: [] });
 
 /** Creates what leads each call to the lean path or, if that does not take it, to the stock path. */
 export function createCallDispatcher(options: CallDispatcherOptions): CallDispatcher {
-  const { leanPath, stockPath, aliases, prefix, contextValues } = options;
+  const { leanPath, stockPath, aliases, prefix, requestOf } = options;
   const rewrite = rewriteServiceAliases(aliases);
   return async (stream, request, frame) => {
     const headers = toHttp2Headers(request, frame, prefix);
@@ -41,10 +41,10 @@ export function createCallDispatcher(options: CallDispatcherOptions): CallDispat
       refuseGrpc(stream);
       return;
     }
-    const values = contextValues(request);
-    if (!leanPath?.serve(stream, headers, values)) {
+    const call = requestOf(request, stream);
+    if (!leanPath?.serve(stream, headers, call)) {
       const path = rewrite({ url: headers[":path"] });
-      await stockPath.serve(stream, { ...headers, ":path": path }, values);
+      await stockPath.serve(stream, { ...headers, ":path": path }, call);
     }
   };
 }

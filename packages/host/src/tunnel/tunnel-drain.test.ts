@@ -1,21 +1,15 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { suite, test } from "node:test";
-import { createDrain } from "../calls/drain.ts";
-import { createListener } from "../listener/listener.ts";
 import { type EchoServerOptions, startEchoServer } from "../testing/echo-server.ts";
 import { echoFrame, endOf, openTunnel } from "../testing/raw-tunnel.ts";
 
-for (const leanPath of [{}, undefined]) {
+for (const leanPath of [true, false]) {
   suite(leanPath ? "on the lean path" : "on the stock path", () => {
     test("a drain refuses calls on open sockets, ends streams, and closes", async (t) => {
-      const listener = createListener();
-      const drain = createDrain({ listener, timeoutMs: 2_000, streamTimeoutMs: 100 });
-      const { url } = await startEchoServer(t, {
-        ...(leanPath && { leanPath }),
-        listener,
-        tunnel: {},
-        interceptors: [drain.interceptor],
+      const { url, drain, listener } = await startEchoServer(t, {
+        leanPath,
+        drain: { timeoutMs: 60_000, streamTimeoutMs: 100 },
         handlers: {
           async *serverStream({ text }, { signal }) {
             yield { text };
@@ -47,8 +41,7 @@ for (const leanPath of [{}, undefined]) {
     test("a listener that closes waits for calls, then destroys them", async (t) => {
       const left = Promise.withResolvers<void>();
       const { url, listener } = await startEchoServer(t, {
-        ...(leanPath && { leanPath }),
-        tunnel: {},
+        leanPath,
         handlers: {
           async *bidiStream(requests, { signal }) {
             signal.addEventListener("abort", () => left.resolve());

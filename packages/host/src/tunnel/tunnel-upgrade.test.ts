@@ -4,22 +4,21 @@ import { setImmediate } from "node:timers/promises";
 import { createCertificate } from "@parley/testing/certificate";
 import { needsTools } from "@parley/testing/tools";
 import { WebSocket, WebSocketServer } from "ws";
-import { createOriginCheck } from "../browser/origin-check.ts";
 import { startEchoServer } from "../testing/echo-server.ts";
 import { openTunnel, refusalOf } from "../testing/raw-tunnel.ts";
 
 suite("a page may open a tunnel", () => {
-  const isAllowed = createOriginCheck({ origins: ["https://chat.example.com"] });
+  const origins = ["https://chat.example.com"];
 
   test("when its origin is listed, the server's own, or none", async (t) => {
-    const { url } = await startEchoServer(t, { tunnel: { isAllowed } });
+    const { url } = await startEchoServer(t, { cors: { origins } });
     for (const origin of ["https://chat.example.com", url, undefined]) {
       await openTunnel(t, url, "Unary", origin === undefined ? {} : { origin });
     }
   });
 
   test("not when it is another", async (t) => {
-    const { url, tunnel } = await startEchoServer(t, { tunnel: { isAllowed } });
+    const { url, tunnel } = await startEchoServer(t, { cors: { origins } });
     for (const origin of [
       "https://evil.example",
       "https://chat.example.com.evil.example",
@@ -36,7 +35,7 @@ suite("a page may open a tunnel", () => {
   test("with its credentials when it is the server's own", async (t) => {
     const cookies: (string | null)[] = [];
     const { url } = await startEchoServer(t, {
-      tunnel: { isAllowed },
+      cors: { origins },
       handlers: {
         unary(_, { requestHeader }) {
           cookies.push(requestHeader.get("cookie"));
@@ -55,7 +54,7 @@ suite("a page may open a tunnel", () => {
 });
 
 test("a WebSocket of another subprotocol, or none, is refused", async (t) => {
-  const { url } = await startEchoServer(t, { tunnel: {} });
+  const { url } = await startEchoServer(t);
   for (const protocols of [[], ["graphql-ws"]]) {
     assert.deepEqual(await refusalOf(t, url, { protocols }), {
       status: 400,
@@ -65,7 +64,7 @@ test("a WebSocket of another subprotocol, or none, is refused", async (t) => {
 });
 
 test("another WebSocket library takes what is not for the tunnel", async (t) => {
-  const { app, tunnel, url } = await startEchoServer(t, { tunnel: {} });
+  const { app, tunnel, url } = await startEchoServer(t);
   const other = new WebSocketServer({ noServer: true });
   app.server.removeAllListeners("upgrade");
   app.server.on("upgrade", (request, socket, head) => {
@@ -87,7 +86,7 @@ test("a path without the prefix, and a Host that cannot be", async (t) => {
 });
 
 test("no more sockets than there may be", async (t) => {
-  const { url, tunnel } = await startEchoServer(t, { tunnel: { maxSockets: 1 } });
+  const { url, tunnel } = await startEchoServer(t, { limits: { maxSockets: 1 } });
   const first = await openTunnel(t, url, "Unary");
   assert.equal((await refusalOf(t, url)).status, 503);
   first.socket.close();
@@ -100,9 +99,7 @@ test("no more sockets than there may be", async (t) => {
 test("over TLS", needsTools("openssl"), async (t) => {
   const certificate = createCertificate();
   const { url } = await startEchoServer(t, {
-    listen: { tls: certificate },
-    leanPath: {},
-    tunnel: {},
+    tls: certificate,
   });
   const options = { ca: certificate.cert, origin: url };
   const call = await openTunnel(t, url, "ClientStream", options);

@@ -1,28 +1,17 @@
 import type { IncomingHttpHeaders, OutgoingHttpHeaders } from "node:http2";
 import type { Duplex } from "node:stream";
-import {
-  type ConnectRouter,
-  type ConnectRouterOptions,
-  type ContextValues,
-  createConnectRouter,
-} from "@connectrpc/connect";
+import { createContextValues } from "@connectrpc/connect";
 import type {
   UniversalHandler,
   UniversalServerRequest,
   UniversalServerResponse,
 } from "@connectrpc/connect/protocol";
-import { callerLeft } from "../calls/caller-left.ts";
-import { guardRequests, type RequestGuardOptions } from "../guards/guard-requests.ts";
-import type { LeanStream } from "../lean/lean-stream.ts";
+import { callerLeft } from "../calls/call-registry.ts";
+import type { CallRequest } from "../calls/call-request.ts";
+import type { Routing } from "../calls/routing.ts";
+import { callRequestKey } from "../calls/stock-call.ts";
+import { type LeanStream, sendOn } from "../lean/lean-stream.ts";
 import { unimplementedHandler } from "../services/unimplemented.ts";
-
-/** Options for {@link createUniversalService}: those of Connect's plugins, and a guard's. */
-export interface UniversalServiceOptions
-  extends Omit<ConnectRouterOptions, "grpc" | "interceptors">,
-    RequestGuardOptions {
-  readonly routes: (router: ConnectRouter) => void;
-  readonly interceptors?: ConnectRouterOptions["interceptors"] | undefined;
-}
 
 /** Serves calls from streams, with Connect's own handlers. */
 export interface UniversalService {
@@ -31,27 +20,23 @@ export interface UniversalService {
    * has is UNIMPLEMENTED. Rejects when the handler breaks, which is not what it should do
    * with an error of a call.
    */
-  serve(stream: LeanStream, headers: IncomingHttpHeaders, values: ContextValues): Promise<void>;
+  serve(stream: LeanStream, headers: IncomingHttpHeaders, request: CallRequest): Promise<void>;
 }
 
 /**
  * Creates what serves the calls of another transport that the lean path does not take: JSON,
  * compressed messages, unknown methods. gRPC is not among them, as it needs trailers.
  */
-export function createUniversalService(options: UniversalServiceOptions): UniversalService {
-  const { routes, bodyTimeoutMs, interceptors = [], ...routerOptions } = options;
-  const router = createConnectRouter({ ...routerOptions, interceptors, grpc: false });
-  routes(router);
-  guardRequests(router, bodyTimeoutMs === undefined ? {} : { bodyTimeoutMs });
+export function createUniversalService(routing: Pick<Routing, "handlers">): UniversalService {
   const handlers = new Map<string, UniversalHandler>(
-    router.handlers.map((handler) => [handler.requestPath, handler]),
+    routing.handlers.map((handler) => [handler.requestPath, handler]),
   );
   return {
-    async serve(stream, headers, values) {
+    async serve(stream, headers, request) {
       const handler = handlers.get(headers[":path"] as string);
       stream.on("error", ignoreError);
       if (handler) {
-        await answer(stream, await handler(toUniversalRequest(stream, headers, values)));
+        await answer(stream, await handler(toUniversalRequest(stream, headers, request)));
       } else {
         refuseUnimplemented(stream, headers);
       }
@@ -62,7 +47,7 @@ export function createUniversalService(options: UniversalServiceOptions): Univer
 function toUniversalRequest(
   stream: LeanStream,
   headers: IncomingHttpHeaders,
-  contextValues: ContextValues,
+  request: CallRequest,
 ): UniversalServerRequest {
   const left = new AbortController();
   stream.once("close", () => left.abort(callerLeft()));
@@ -83,25 +68,34 @@ function toUniversalRequest(
     header,
     body: stream.iterator({ destroyOnReturn: false }),
     signal: left.signal,
-    contextValues,
+    contextValues: createContextValues().set(callRequestKey, request),
   };
 }
 
 async function answer(stream: LeanStream, response: UniversalServerResponse): Promise<void> {
   const pieces = response.body?.[Symbol.asyncIterator]();
+  let isOver = !pieces;
   try {
     let piece = await pieces?.next();
     // Not before the first piece: until then a handler may set headers.
-    stream.respond(toNodeHeaders(response));
-    for (; piece && !piece.done && !stream.destroyed; piece = await pieces?.next()) {
-      if (!stream.write(piece.value)) {
+    let isOpen = sendOn(stream, () => stream.respond(toNodeHeaders(response)));
+    for (; piece && !piece.done && isOpen; piece = await pieces?.next()) {
+      const { value } = piece;
+      let hasRoom = true;
+      isOpen = sendOn(stream, () => {
+        hasRoom = stream.write(value);
+      });
+      if (isOpen && !hasRoom) {
         await drained(stream);
       }
     }
-    stream.end();
+    isOver = piece?.done === true;
+    sendOn(stream, () => stream.end());
   } finally {
-    // Not awaited: a generator returns only once what it awaits has settled.
-    pieces?.return?.().catch(ignoreError);
+    if (!isOver) {
+      // Not awaited: a generator returns only once what it awaits has settled.
+      Promise.resolve(pieces?.return?.()).catch(ignoreError);
+    }
   }
 }
 

@@ -5,9 +5,7 @@ import { gzipSync } from "node:zlib";
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import { Code, ConnectError } from "@connectrpc/connect";
 import { compressionGzip } from "@connectrpc/connect-node";
-import { createCallLog } from "../calls/call-log.ts";
-import { type CallEnd, createObserverInterceptor } from "../calls/call-observer.ts";
-import type { CallLogger } from "../calls/request-context.ts";
+import type { CallEnd } from "../calls/call.ts";
 import { type FrameStream, writeFrames } from "../frames/frame-stream.ts";
 import {
   EchoRequestSchema,
@@ -16,16 +14,16 @@ import {
 } from "../gen/testing/v1/echo_pb.ts";
 import { startEchoServer } from "../testing/echo-server.ts";
 import { envelope, parseEnvelopes } from "../testing/envelope.ts";
+import { logLines } from "../testing/log-lines.ts";
 import { connectStream, echoFrame, endOf, openTunnel } from "../testing/raw-tunnel.ts";
-import { createUpgradeContext } from "./websocket-tunnel.ts";
 
 const texts = (body: Buffer) =>
   parseEnvelopes(body)
     .filter(({ flags }) => flags === 0)
     .map(({ payload }) => fromBinary(EchoResponseSchema, payload).text);
 
-for (const leanPath of [{}, undefined]) {
-  const base = { tunnel: {}, ...(leanPath && { leanPath }) };
+for (const leanPath of [true, false]) {
+  const base = { leanPath };
   suite(leanPath ? "on the lean path" : "on the stock path", () => {
     test("a unary call of Connect", async (t) => {
       const { url } = await startEchoServer(t, base);
@@ -120,8 +118,7 @@ for (const leanPath of [{}, undefined]) {
       const limits = { readMaxBytes: 100 };
       const { url } = await startEchoServer(t, {
         ...base,
-        ...(leanPath && { leanPath: limits }),
-        tunnel: limits,
+        limits,
         handlers: {
           async *serverStream(_, { signal }) {
             yield await once(signal, "abort").then(() => Promise.reject(signal.reason));
@@ -146,7 +143,7 @@ for (const leanPath of [{}, undefined]) {
       const ends = Promise.withResolvers<CallEnd>();
       const { url, tunnel } = await startEchoServer(t, {
         ...base,
-        interceptors: [createObserverInterceptor(() => ends.resolve)],
+        observers: [() => ({ onEnd: ends.resolve })],
         handlers: {
           async *bidiStream(requests, { signal }) {
             signal.addEventListener("abort", () => aborted.resolve(signal.reason));
@@ -170,10 +167,9 @@ for (const leanPath of [{}, undefined]) {
     test("aliases, a prefix, and what no service has", async (t) => {
       const { url } = await startEchoServer(t, {
         ...base,
-        ...(leanPath && { leanPath: {} }),
-        tunnel: { prefix: "/api", aliases: { "former.Echo": "testing.v1.EchoService" } },
+        aliases: { "former.Echo": "testing.v1.EchoService" },
+        tunnel: { prefix: "/api" },
       });
-      // The lean path of this server knows no aliases: those are the stock path's here.
       for (const service of ["api/testing.v1.EchoService", "api/former.Echo"]) {
         const call = await openTunnel(t, url, "ClientStream", { service });
         call.request();
@@ -195,8 +191,8 @@ for (const leanPath of [{}, undefined]) {
 
 test("JSON, and compressed messages", async (t) => {
   const { url } = await startEchoServer(t, {
-    leanPath: {},
-    tunnel: { acceptCompression: [compressionGzip], compressMinBytes: 10_000 },
+    acceptCompression: [compressionGzip],
+    compressMinBytes: 10_000,
   });
   const json = await openTunnel(t, url, "ServerStream");
   json.request({ "content-type": "application/connect+json" });
@@ -214,7 +210,7 @@ test("JSON, and compressed messages", async (t) => {
 });
 
 test("gRPC is refused with the reason, other content types with 415", async (t) => {
-  const { url } = await startEchoServer(t, { tunnel: {} });
+  const { url } = await startEchoServer(t);
   const grpc = await openTunnel(t, url, "Unary");
   grpc.request({ "content-type": "application/grpc+proto" });
   const { headers } = await grpc.response;
@@ -230,27 +226,14 @@ test("gRPC is refused with the reason, other content types with 415", async (t) 
 
 test("calls are logged with the peer of their socket", async (t) => {
   const lines: Record<string, unknown>[] = [];
-  const logger: CallLogger = {
-    info: (fields) => lines.push({ ...fields }),
-    error: (fields) => lines.push({ ...fields }),
-  };
-  const ids: string[] = [];
-  const child = ({ reqId }: { readonly reqId: string }) => {
-    ids.push(reqId);
-    return logger;
-  };
-  const { url } = await startEchoServer(t, {
-    leanPath: {},
-    interceptors: [createObserverInterceptor(createCallLog())],
-    tunnel: { contextValues: createUpgradeContext({ ...logger, child }) },
-  });
+  const { url } = await startEchoServer(t, { logger: { stream: logLines(lines) } });
   const call = await openTunnel(t, url, "ClientStream");
   call.request();
   call.send("m");
   call.end();
   await call.closed;
-  assert.deepEqual(ids, ["tunnel-1"]);
-  const [line] = lines;
+  const line = lines.find(({ msg }) => msg === "call");
+  assert.equal(line?.reqId, "tunnel-1");
   assert.equal(line?.method, "testing.v1.EchoService/ClientStream");
   assert.equal(line?.http, "1.1");
   assert.equal(line?.code, "OK");
@@ -262,8 +245,6 @@ test("readers share the bytes of frames, which stay as they are", async (t) => {
   const original = Buffer.from(shared);
   let writeCount = 0;
   const { url } = await startEchoServer(t, {
-    leanPath: {},
-    tunnel: {},
     handlers: {
       serverStream(): FrameStream<EchoResponse> {
         return {

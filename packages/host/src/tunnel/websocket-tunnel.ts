@@ -1,9 +1,10 @@
 import type { IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
-import { type ContextValues, createContextValues } from "@connectrpc/connect";
 import { type WebSocket, WebSocketServer } from "ws";
 import { createOriginCheck, type OriginCheck } from "../browser/origin-check.ts";
+import type { CallRequest } from "../calls/call-request.ts";
+import type { Routing } from "../calls/routing.ts";
 import type { LeanPath } from "../lean/lean-path.ts";
 import type { Listener } from "../listener/listener.ts";
 import { createPeerKeepAlive } from "../listener/peer-keep-alive.ts";
@@ -11,14 +12,15 @@ import { refuseUpgrade } from "./refuse-upgrade.ts";
 import { createCallDispatcher, isEncrypted } from "./tunnel-calls.ts";
 import { tunnelProtocol, windowBytes } from "./tunnel-frames.ts";
 import { serveTunnelSocket, type TunnelSocketOptions } from "./tunnel-socket.ts";
-import { createUniversalService, type UniversalServiceOptions } from "./universal-service.ts";
+import type { TunnelStream } from "./tunnel-stream.ts";
+import { createUniversalService } from "./universal-service.ts";
 
-export { createUpgradeContext } from "./upgrade-context.ts";
-
-/** Options for {@link createWebSocketTunnel}; those of the Connect plugin should agree. */
-export interface WebSocketTunnelOptions extends UniversalServiceOptions {
+/** Options for {@link createWebSocketTunnel}. */
+export interface WebSocketTunnelOptions {
   /** What closes the tunnel, and its sockets that carry no call, when it closes. */
   readonly listener: Pick<Listener, "closing">;
+  /** What is known of an upgrade request; `ofUpgrade` of `createCallRequests`. */
+  readonly requestOf: (request: IncomingMessage, stream: TunnelStream) => CallRequest;
   /** Serves the calls that it takes; without it all calls take the stock path. */
   readonly leanPath?: Pick<LeanPath, "serve"> | undefined;
   /**
@@ -26,15 +28,8 @@ export interface WebSocketTunnelOptions extends UniversalServiceOptions {
    * all calls. Default: pages of the same origin and of localhost.
    */
   readonly isAllowed?: OriginCheck;
-  /** Other names that services are called by; see `rewriteServiceAliases`. */
-  readonly aliases?: Readonly<Record<string, string>>;
   /** What stands before the service in the path: "/api" for example. Default: nothing. */
   readonly prefix?: string;
-  /**
-   * Makes what is known of the upgrade request available to interceptors and handlers;
-   * see {@link createUpgradeContext}.
-   */
-  readonly contextValues?: (request: IncomingMessage) => ContextValues;
   /** How many sockets may be open at a time; more are refused with 503. Default 10_000. */
   readonly maxSockets?: number;
   /** How long the first frame of a socket may take to arrive. Default 10_000. */
@@ -48,8 +43,6 @@ export interface WebSocketTunnelOptions extends UniversalServiceOptions {
   readonly pingIntervalMs?: number;
   /** How long a ping may stay unanswered before the socket is destroyed. Default 10_000. */
   readonly pingTimeoutMs?: number;
-  /** Told of errors that reach nobody else: a call that broke its handler. */
-  readonly onError?: (error: unknown) => void;
 }
 
 /** Calls over WebSockets, one each. */
@@ -83,7 +76,7 @@ const maxBufferedChunks = 4_096;
  * wire form is described in `websocket-tunnel.md`. `@parley/browser` is a client.
  *
  * Calls are served by the lean path where it takes them, else by Connect's own handlers, by
- * Connect and gRPC-Web, with the interceptors and limits of the options: a handler cannot
+ * Connect and gRPC-Web, with all that the routing has: a handler cannot
  * tell the difference. Pages of origins that may not call are refused, as browsers let any
  * page open a WebSocket.
  *
@@ -91,22 +84,23 @@ const maxBufferedChunks = 4_096;
  * call, a socket that sends no request or breaks a rule is closed, and so is one whose
  * client is gone.
  */
-export function createWebSocketTunnel(options: WebSocketTunnelOptions): WebSocketTunnel {
+export function createWebSocketTunnel(
+  routing: Routing,
+  options: WebSocketTunnelOptions,
+): WebSocketTunnel {
   const {
     listener,
     leanPath,
     isAllowed = createOriginCheck(),
-    aliases = {},
+    requestOf,
     prefix = "",
-    contextValues = createContextValues,
     maxSockets = 10_000,
     firstFrameTimeoutMs = 10_000,
     maxHeaderBytes = 16_384,
     pingIntervalMs = 30_000,
     pingTimeoutMs = 10_000,
-    onError = () => {},
-    ...serviceOptions
   } = options;
+  const { aliases, onError } = routing;
   const sockets = new Set<WebSocket>();
   const waiting = new Set<WebSocket>();
   const socketOptions: TunnelSocketOptions = {
@@ -117,10 +111,10 @@ export function createWebSocketTunnel(options: WebSocketTunnelOptions): WebSocke
     maxHeaderBytes,
     serveCall: createCallDispatcher({
       leanPath,
-      stockPath: createUniversalService(serviceOptions),
+      stockPath: createUniversalService(routing),
       aliases,
       prefix,
-      contextValues,
+      requestOf,
     }),
     onError,
   };

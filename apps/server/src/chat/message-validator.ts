@@ -1,17 +1,15 @@
 import type { DescMessage, Message } from "@bufbuild/protobuf";
 import { pathToString } from "@bufbuild/protobuf/reflect";
 import { createValidator } from "@bufbuild/protovalidate";
-import type { Interceptor } from "@connectrpc/connect";
-import { mapBatches, withMessages } from "@parley/host/frame-stream";
 import { invalidArgument } from "./service-errors.ts";
 import { createSureCheck, type SureCheck } from "./sure-check.ts";
 
 /**
- * Holds every message that a caller sends to the rules that the contract gives
- * its fields (https://protovalidate.com), before the service sees it. A message
- * that breaks one fails the call with INVALID_ARGUMENT and all its violations.
+ * Creates what holds a message to the rules that the contract gives its fields
+ * (https://protovalidate.com). It throws INVALID_ARGUMENT, with all its violations, for a
+ * message that breaks one.
  */
-export function createValidateInterceptor(): Interceptor {
+export function createMessageValidator(): (schema: DescMessage, message: Message) => void {
   const validator = createValidator();
   const sureChecks = new Map<DescMessage, SureCheck>();
 
@@ -24,7 +22,7 @@ export function createValidateInterceptor(): Interceptor {
     return check;
   }
 
-  function validate(schema: DescMessage, message: Message): void {
+  return (schema, message) => {
     if (sureCheckOf(schema)(message)) {
       return;
     }
@@ -39,22 +37,5 @@ export function createValidateInterceptor(): Interceptor {
     if (result.kind === "error") {
       throw result.error;
     }
-  }
-
-  function validated<T extends Message>(schema: DescMessage, messages: AsyncIterable<T>) {
-    return mapBatches(messages, (batch) => {
-      for (const message of batch) {
-        validate(schema, message);
-      }
-      return batch;
-    });
-  }
-
-  return (next) => (request) => {
-    if (request.stream) {
-      return next(withMessages(request, validated(request.method.input, request.message)));
-    }
-    validate(request.method.input, request.message);
-    return next(request);
   };
 }

@@ -10,23 +10,23 @@ import {
 import { Registry } from "prom-client";
 import { EchoService } from "../gen/testing/v1/echo_pb.ts";
 import { type EchoImplementation, startEchoServer } from "../testing/echo-server.ts";
+import { logLines } from "../testing/log-lines.ts";
 import { createTransport, httpVersions, protocols } from "../testing/transports.ts";
-import { createCallLog } from "./call-log.ts";
-import { createCallMetrics } from "./call-metrics.ts";
-import { type CallEnd, createObserverInterceptor, type ObservedCall } from "./call-observer.ts";
-import { createTracingInterceptor } from "./call-tracing.ts";
+import type { Call, CallEnd } from "./call.ts";
 
-type Observation = ObservedCall & CallEnd;
+type Observation = Pick<Call, "service" | "method" | "kind" | "protocol" | "path"> & CallEnd;
 
 /** Observed calls in the order in which they end; `next` waits for one. */
 function createObservations() {
   const ended: Observation[] = [];
   let wake = () => {};
   return {
-    observer: (call: ObservedCall) => (end: CallEnd) => {
-      ended.push({ ...call, ...end });
-      wake();
-    },
+    observer: ({ service, method, kind, protocol, path }: Call) => ({
+      onEnd(end: CallEnd) {
+        ended.push({ service, method, kind, protocol, path, ...end });
+        wake();
+      },
+    }),
     async next(): Promise<Observation> {
       while (ended.length === 0) {
         await new Promise<void>((resolve) => {
@@ -47,10 +47,11 @@ async function* texts(...values: string[]) {
   }
 }
 
-async function observedServer(t: TestContext, handlers?: EchoImplementation) {
+async function observedServer(t: TestContext, leanPath: boolean, handlers?: EchoImplementation) {
   const observations = createObservations();
   const server = await startEchoServer(t, {
-    interceptors: [createObserverInterceptor(observations.observer)],
+    leanPath,
+    observers: [observations.observer],
     ...(handlers && { handlers }),
   });
   const client = createClient(
@@ -60,92 +61,117 @@ async function observedServer(t: TestContext, handlers?: EchoImplementation) {
   return { ...server, client, observations };
 }
 
-suite("an observer is told of every call once", () => {
-  for (const protocol of protocols) {
-    for (const httpVersion of httpVersions) {
-      if (protocol === "grpc" && httpVersion === "1.1") {
-        continue;
-      }
-      test(`${protocol} over HTTP/${httpVersion}`, async (t) => {
-        const { url, observations } = await observedServer(t);
-        const transport = createTransport({ protocol, httpVersion, baseUrl: url });
-        const client = createClient(EchoService, transport);
-        await client.unary({ text: "a" });
-        const unary = await observations.next();
-        assert.equal(unary.service, EchoService.typeName);
-        assert.deepEqual([unary.method, unary.kind, unary.protocol], ["Unary", "unary", protocol]);
-        assert.deepEqual([unary.error, unary.receivedCount, unary.sentCount], [undefined, 1, 1]);
-        assert.ok(unary.durationMs > 0);
-
-        await Array.fromAsync(client.serverStream({ text: "a", repeat: 3 }));
-        const serverStream = await observations.next();
-        assert.equal(serverStream.kind, "server_streaming");
-        assert.deepEqual([serverStream.receivedCount, serverStream.sentCount], [1, 3]);
-
-        await client.clientStream(texts("a", "b"));
-        const clientStream = await observations.next();
-        assert.equal(clientStream.kind, "client_streaming");
-        assert.deepEqual([clientStream.receivedCount, clientStream.sentCount], [2, 1]);
-
-        if (httpVersion === "2") {
-          await Array.fromAsync(client.bidiStream(texts("a", "b")));
-          const bidiStream = await observations.next();
-          assert.equal(bidiStream.kind, "bidi_streaming");
-          assert.deepEqual([bidiStream.receivedCount, bidiStream.sentCount], [2, 2]);
+for (const leanPath of [true, false]) {
+  suite(`an observer is told of every call once ${leanPath ? "on" : "off"} the lean path`, () => {
+    for (const protocol of protocols) {
+      for (const httpVersion of httpVersions) {
+        if (protocol === "grpc" && httpVersion === "1.1") {
+          continue;
         }
-        assert.equal(observations.count, 0);
-      });
-    }
-  }
+        test(`${protocol} over HTTP/${httpVersion}`, async (t) => {
+          const { url, observations } = await observedServer(t, leanPath);
+          const transport = createTransport({ protocol, httpVersion, baseUrl: url });
+          const client = createClient(EchoService, transport);
+          await client.unary({ text: "a" });
+          const unary = await observations.next();
+          assert.equal(unary.service, EchoService.typeName);
+          assert.deepEqual(
+            [unary.method, unary.kind, unary.protocol],
+            ["Unary", "unary", protocol],
+          );
+          assert.deepEqual([unary.error, unary.receivedCount, unary.sentCount], [undefined, 1, 1]);
+          assert.ok(unary.durationMs > 0);
 
-  test("with the error that its caller saw", async (t) => {
-    const refuse = () => {
-      throw new ConnectError("no", Code.PermissionDenied);
-    };
-    const { client, observations } = await observedServer(t, {
-      unary: refuse,
-      async *serverStream() {
-        yield { text: "a" };
-        throw new TypeError("broken");
-      },
-    });
-    await assert.rejects(client.unary({ text: "a" }));
-    assert.equal((await observations.next()).error?.code, Code.PermissionDenied);
-    await assert.rejects(Array.fromAsync(client.serverStream({ text: "a", repeat: 1 })));
-    const broken = await observations.next();
-    assert.deepEqual([broken.error?.code, broken.sentCount], [Code.Internal, 1]);
-    assert.ok(broken.error?.cause instanceof TypeError);
-  });
+          await Array.fromAsync(client.serverStream({ text: "a", repeat: 3 }));
+          const serverStream = await observations.next();
+          assert.equal(serverStream.kind, "server_streaming");
+          assert.deepEqual([serverStream.receivedCount, serverStream.sentCount], [1, 3]);
 
-  test("as cancelled when its caller goes away, as late when its deadline passes", async (t) => {
-    const waiting: EchoImplementation = {
-      async *serverStream(_, { signal }) {
-        yield { text: "a" };
-        await new Promise((_resolve, reject) => {
-          signal.addEventListener("abort", () => reject(signal.reason));
+          await client.clientStream(texts("a", "b"));
+          const clientStream = await observations.next();
+          assert.equal(clientStream.kind, "client_streaming");
+          assert.deepEqual([clientStream.receivedCount, clientStream.sentCount], [2, 1]);
+
+          if (httpVersion === "2") {
+            await Array.fromAsync(client.bidiStream(texts("a", "b")));
+            const bidiStream = await observations.next();
+            assert.equal(bidiStream.kind, "bidi_streaming");
+            assert.deepEqual([bidiStream.receivedCount, bidiStream.sentCount], [2, 2]);
+          }
+          assert.equal(observations.count, 0);
         });
-      },
-    };
-    const { client, observations } = await observedServer(t, waiting);
-    const leaving = new AbortController();
-    const stream = client.serverStream({ text: "a" }, { signal: leaving.signal });
-    await assert.rejects(async () => {
-      for await (const _ of stream) {
-        leaving.abort();
       }
+    }
+
+    test("with the error that its caller saw", async (t) => {
+      const refuse = () => {
+        throw new ConnectError("no", Code.PermissionDenied);
+      };
+      const { client, observations } = await observedServer(t, leanPath, {
+        unary: refuse,
+        async *serverStream() {
+          yield { text: "a" };
+          throw new TypeError("broken");
+        },
+      });
+      await assert.rejects(client.unary({ text: "a" }));
+      assert.equal((await observations.next()).error?.code, Code.PermissionDenied);
+      await assert.rejects(Array.fromAsync(client.serverStream({ text: "a", repeat: 1 })));
+      const broken = await observations.next();
+      assert.deepEqual([broken.error?.code, broken.sentCount], [Code.Internal, 1]);
+      assert.ok(broken.error?.cause instanceof TypeError);
     });
-    assert.equal((await observations.next()).error?.code, Code.Canceled);
-    // As a header, so that it is the server that ends the call.
-    const headers = { "grpc-timeout": "50m" };
-    await assert.rejects(Array.fromAsync(client.serverStream({ text: "a" }, { headers })));
-    assert.equal((await observations.next()).error?.code, Code.DeadlineExceeded);
+
+    test("as cancelled when its caller goes away, as late when its deadline passes", async (t) => {
+      const waiting: EchoImplementation = {
+        async *serverStream(_, { signal }) {
+          yield { text: "a" };
+          await new Promise((_resolve, reject) => {
+            signal.addEventListener("abort", () => reject(signal.reason));
+          });
+        },
+      };
+      const { client, observations } = await observedServer(t, leanPath, waiting);
+      const leaving = new AbortController();
+      const stream = client.serverStream({ text: "a" }, { signal: leaving.signal });
+      await assert.rejects(async () => {
+        for await (const _ of stream) {
+          leaving.abort();
+        }
+      });
+      assert.equal((await observations.next()).error?.code, Code.Canceled);
+      // As a header, so that it is the server that ends the call.
+      const headers = { "grpc-timeout": "50m" };
+      await assert.rejects(Array.fromAsync(client.serverStream({ text: "a" }, { headers })));
+      assert.equal((await observations.next()).error?.code, Code.DeadlineExceeded);
+    });
+
+    test("as failed when it cannot be decoded, is refused at the gate, or cannot be sent", async (t) => {
+      const { url, client, observations } = await observedServer(t, leanPath, {
+        unary: () => ({ text: "x".repeat(5_000_000) }),
+      });
+      await assert.rejects(client.unary({}), { code: Code.ResourceExhausted });
+      assert.equal((await observations.next()).error?.code, Code.ResourceExhausted);
+      for (const [contentType, code] of [
+        ["application/json", Code.InvalidArgument],
+        ["application/proto", leanPath ? Code.Internal : Code.InvalidArgument],
+      ] as const) {
+        const response = await fetch(`${url}/testing.v1.EchoService/Unary`, {
+          method: "POST",
+          headers: { "content-type": contentType },
+          body: "no message",
+        });
+        assert.equal(response.ok, false, contentType);
+        assert.equal((await observations.next()).error?.code !== undefined, true, String(code));
+      }
+      assert.equal(observations.count, 0);
+    });
   });
-});
+}
 
 test("calls are logged with what an operator asks for", async (t) => {
   const lines: Record<string, unknown>[] = [];
   const { url } = await startEchoServer(t, {
-    interceptors: [createObserverInterceptor(createCallLog())],
     handlers: {
       unary: ({ text }) => {
         if (text === "refused") {
@@ -157,9 +183,7 @@ test("calls are logged with what an operator asks for", async (t) => {
         return { text };
       },
     },
-    fastify: {
-      logger: { level: "info", stream: { write: (line) => lines.push(JSON.parse(line)) } },
-    },
+    logger: { level: "info", stream: logLines(lines) },
   });
   const transport = createTransport({ protocol: "grpc-web", httpVersion: "1.1", baseUrl: url });
   const client = createClient(EchoService, transport);
@@ -192,7 +216,7 @@ test("calls are logged with what an operator asks for", async (t) => {
 test("calls are counted for Prometheus", async (t) => {
   const registry = new Registry();
   const { url } = await startEchoServer(t, {
-    interceptors: [createObserverInterceptor(createCallMetrics({ registry }))],
+    metrics: { registry },
     handlers: {
       unary: () => {
         throw new ConnectError("no", Code.NotFound);
@@ -230,7 +254,6 @@ test("calls are counted for Prometheus", async (t) => {
 test("calls are traced once an SDK is registered", async (t) => {
   let active: unknown[] = [];
   const { url } = await startEchoServer(t, {
-    interceptors: [createTracingInterceptor()],
     handlers: {
       unary: ({ text }) => {
         active.push(trace.getActiveSpan()?.spanContext().spanId);

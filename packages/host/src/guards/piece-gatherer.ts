@@ -7,6 +7,8 @@ export interface PieceGatherer {
   push(piece: Uint8Array): Uint8Array | undefined;
   /** What is left when the body is over. */
   rest(): Uint8Array | undefined;
+  /** Whether the body, if it is enveloped, stands behind a complete message, or at its start. */
+  readonly isBetweenMessages: boolean;
 }
 
 /**
@@ -83,5 +85,8 @@ export function createPieceGatherer(isEnveloped: boolean): PieceGatherer {
       return gathered;
     },
     rest: release,
+    get isBetweenMessages() {
+      return isEnveloped && headerBytes === 0;
+    },
   };
 }

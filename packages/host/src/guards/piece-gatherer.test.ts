@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { envelope, parseEnvelopes } from "../testing/envelope.ts";
-import { createPieceGatherer } from "./gather-pieces.ts";
+import { createPieceGatherer } from "./piece-gatherer.ts";
 
 const anyPieces = fc.array(fc.uint8Array({ maxLength: 20 }), { maxLength: 40 });
 

@@ -1,0 +1,421 @@
+import type { DescMessage, DescMethod, Message } from "@bufbuild/protobuf";
+import {
+  Code,
+  ConnectError,
+  type ContextKey,
+  type ContextValues,
+  createContextKey,
+  createContextValues,
+  type HandlerContext,
+  type Interceptor,
+  type StreamRequest,
+  type StreamResponse,
+  type UnaryRequest,
+  type UnaryResponse,
+} from "@connectrpc/connect";
+import type {
+  UniversalHandler,
+  UniversalServerRequest,
+  UniversalServerResponse,
+} from "@connectrpc/connect/protocol";
+import { findTrailerError } from "@connectrpc/connect/protocol-grpc";
+import { type GuardedBody, guardBody } from "../guards/guard-body.ts";
+import type { CallMemory, Hold } from "../limits/call-memory.ts";
+import { type Call, callKey } from "./call.ts";
+import {
+  type BegunCall,
+  type CallRegistry,
+  callerLeft,
+  runObserved,
+  toCallerError,
+} from "./call-registry.ts";
+import type { CallRequest } from "./call-request.ts";
+import { asCallerFault } from "./caller-fault.ts";
+import { clampTimeout } from "./clamp-timeout.ts";
+import { takeUnsendable } from "./header-check.ts";
+
+/** What calls of one service on the stock path share. */
+export interface StockOptions {
+  /** The longest timeout that a caller may ask for. */
+  readonly maxTimeoutMs: number;
+  readonly calls: CallRegistry;
+  readonly memory: CallMemory;
+  readonly bodyTimeoutMs: number;
+  readonly validate: ((schema: DescMessage, message: Message) => void) | undefined;
+}
+
+/** Where a server tells the stock path of the request that a call comes in. */
+export const callRequestKey: ContextKey<CallRequest | undefined> = createContextKey<
+  CallRequest | undefined
+>(undefined, { description: "the HTTP request of the call" });
+
+const stockCallKey = createContextKey<StockCall | undefined>(undefined, {
+  description: "the call on the stock path",
+});
+
+/** A piece of a response that is smaller does not count: there is one for each call. */
+const uncountedBytes = 65_536;
+
+type Next<Request, Response> = (request: Request) => Promise<Response>;
+
+/** Makes one of Connect's handlers begin and end its calls as all paths do. */
+export function serveStock(handler: UniversalHandler, options: StockOptions): UniversalHandler {
+  return Object.assign(
+    (request: UniversalServerRequest) =>
+      new StockCall(handler.method, request, options).serve(handler),
+    handler,
+  );
+}
+
+/** What opens a call, ahead of a gate of the user's. */
+export function openRequestGate(
+  gate: ((context: HandlerContext) => void | Promise<void>) | undefined,
+): (context: HandlerContext) => void | Promise<void> {
+  return (context) => {
+    context.values.get(stockCallKey)?.open(context);
+    return gate?.(context);
+  };
+}
+
+/** The outermost of the interceptors: what they and the handler do is the call's. */
+export function createStockInterceptor(): Interceptor {
+  return (next) => (request) => {
+    const call = request.contextValues.get(stockCallKey);
+    if (!call) {
+      return next(request);
+    }
+    return request.stream
+      ? call.invokeStream(request, next as Next<StreamRequest, StreamResponse>)
+      : call.invokeUnary(request, next as Next<UnaryRequest, UnaryResponse>);
+  };
+}
+
+/** One call that Connect's own handler serves. */
+class StockCall implements Call {
+  readonly path = "stock";
+  readonly startedAtMs: number = performance.now();
+  readonly service: string;
+  readonly method: string;
+  readonly kind: DescMethod["methodKind"];
+  readonly protocol: Call["protocol"];
+  readonly request: CallRequest;
+  readonly contextValues: ContextValues;
+  receivedCount = 0;
+  sentCount = 0;
+  readonly #method: DescMethod;
+  readonly #options: StockOptions;
+  readonly #incoming: UniversalServerRequest;
+  readonly #controller = new AbortController();
+  readonly #hold: Hold;
+  #hasReserved = false;
+  #body: GuardedBody | undefined;
+  #begun: BegunCall | undefined;
+  /** What Connect's handler tells the handler, and in the end the caller. */
+  #context: HandlerContext | undefined;
+  #failure: ConnectError | undefined;
+  #error: ConnectError | undefined;
+  #rejectPending = (_error: ConnectError): void => {};
+
+  constructor(method: DescMethod, incoming: UniversalServerRequest, options: StockOptions) {
+    this.service = method.parent.typeName;
+    this.method = method.name;
+    this.kind = method.methodKind;
+    this.#method = method;
+    this.#options = options;
+    this.#incoming = incoming;
+    this.protocol = protocolOf(incoming.header);
+    this.contextValues = incoming.contextValues ?? createContextValues();
+    this.request = this.contextValues.get(callRequestKey) ?? unknownRequest(incoming);
+    this.#hold = options.memory.open(this.request.connection);
+  }
+
+  async serve(handler: UniversalHandler): Promise<UniversalServerResponse> {
+    const { signal } = this.#incoming;
+    const onAbort = () => this.#controller.abort(signal.reason);
+    if (signal.aborted) {
+      onAbort();
+    } else {
+      signal.addEventListener("abort", onAbort, { once: true });
+    }
+    this.request.onClosed(() => {
+      this.#hold.release();
+      this.#end(callerLeft());
+    });
+    clampTimeout(this.#incoming.header, this.#options.maxTimeoutMs);
+    try {
+      const response = await handler({
+        ...this.#incoming,
+        body: this.#guardBody(),
+        signal: this.#controller.signal,
+        contextValues: this.contextValues.set(callKey, this).set(stockCallKey, this),
+      });
+      if (!response.body) {
+        this.#end(this.#error ?? this.#untoldError());
+        return response;
+      }
+      return { ...response, body: this.#sendBody(response.body) };
+    } catch (error) {
+      this.#end(toCallerError(error));
+      throw error;
+    }
+  }
+
+  /** Begins the call, whose protocol is known to be one; throws when it is refused. */
+  open(context: HandlerContext): void {
+    this.#context = context;
+    context.signal.addEventListener("abort", () => {
+      const { reason } = context.signal;
+      // As on the lean path, whatever its handler does. What else aborts is told to that alone.
+      if (reason instanceof ConnectError && reason.code === Code.DeadlineExceeded) {
+        this.fail(reason);
+      }
+    });
+    this.#begun = this.#options.calls.begin(this, this.#incoming.header);
+    const refusal = this.#begun.refusal ?? this.#failure;
+    if (refusal) {
+      this.#error = refusal;
+      throw refusal;
+    }
+  }
+
+  reserve(bytes: number): Promise<void> | undefined {
+    if (this.#hasReserved) {
+      this.#hold.resize(bytes);
+      return undefined;
+    }
+    this.#hasReserved = true;
+    const room = this.#hold.reserve(bytes);
+    return room && this.#untilFailed(() => room);
+  }
+
+  fail(error: ConnectError): void {
+    this.#failure ??= error;
+    // Before the abort, so that the caller gets this error, not the handler's.
+    this.#rejectPending(this.#failure);
+    this.#body?.giveUp(this.#failure);
+    this.#controller.abort(this.#failure);
+  }
+
+  async invokeUnary(
+    request: UnaryRequest,
+    next: Next<UnaryRequest, UnaryResponse>,
+  ): Promise<UnaryResponse> {
+    try {
+      this.receivedCount = 1;
+      this.#options.validate?.(this.#method.input, request.message);
+      await this.#untilRoom();
+      const response = await this.#run(() => next(request));
+      this.#checkHeaders(response);
+      this.sentCount = 1;
+      return response;
+    } catch (error) {
+      throw this.#failed(error);
+    }
+  }
+
+  async invokeStream(
+    request: StreamRequest,
+    next: Next<StreamRequest, StreamResponse>,
+  ): Promise<StreamResponse> {
+    try {
+      await this.#untilRoom();
+      const message = this.#receive(request.message);
+      const response = await this.#run(() => next({ ...request, message }));
+      return { ...response, message: this.#send(response) };
+    } catch (error) {
+      throw this.#failed(error);
+    }
+  }
+
+  async *#receive(messages: AsyncIterable<Message>): AsyncGenerator<Message> {
+    const reader = messages[Symbol.asyncIterator]();
+    try {
+      for (let result = await this.#next(reader); !result.done; result = await this.#next(reader)) {
+        this.receivedCount += 1;
+        this.#options.validate?.(this.#method.input, result.value);
+        yield result.value;
+      }
+    } finally {
+      await reader.return?.();
+    }
+  }
+
+  async #next(reader: AsyncIterator<Message>): Promise<IteratorResult<Message>> {
+    try {
+      return await reader.next();
+    } catch (error) {
+      throw asCallerFault(error);
+    }
+  }
+
+  #send(response: StreamResponse): AsyncIterable<Message> {
+    const begin = () => response.message[Symbol.asyncIterator]();
+    let inner: AsyncIterator<Message> | undefined;
+    const stop = () => {
+      // Not awaited: a generator returns only once what it awaits has settled.
+      Promise.resolve(inner?.return?.()).catch(() => {});
+    };
+    const iterator: AsyncIterator<Message> = {
+      next: async () => {
+        try {
+          const result = await this.#run(async () => {
+            inner ??= begin();
+            return inner.next();
+          });
+          this.#checkHeaders(response);
+          this.sentCount += result.done ? 0 : 1;
+          return result;
+        } catch (error) {
+          stop();
+          throw this.#failed(error);
+        }
+      },
+      return: async (value) => {
+        this.#error ??= callerLeft();
+        return (await inner?.return?.(value)) ?? { done: true, value };
+      },
+      throw: async (error) => {
+        this.#failed(error);
+        stop();
+        throw error;
+      },
+    };
+    return { [Symbol.asyncIterator]: () => iterator };
+  }
+
+  /** What leaves the server: its end is the call's. */
+  #sendBody(body: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> {
+    const pieces = body[Symbol.asyncIterator]();
+    const iterator: AsyncIterator<Uint8Array> = {
+      next: async () => {
+        const result = await pieces.next();
+        if (result.done) {
+          this.#end(this.#error ?? this.#untoldError());
+          return result;
+        }
+        if (this.kind === "unary") {
+          this.#hold.resize(result.value.byteLength);
+        } else {
+          await this.#untilTaken(result.value.byteLength);
+        }
+        return result;
+      },
+      return: async (value) => {
+        this.#end(callerLeft());
+        return (await pieces.return?.(value)) ?? { done: true, value };
+      },
+      throw: async (error) => {
+        this.#end(callerLeft());
+        if (!pieces.throw) {
+          throw error;
+        }
+        return await pieces.throw(error);
+      },
+    };
+    return { [Symbol.asyncIterator]: () => iterator };
+  }
+
+  #guardBody(): UniversalServerRequest["body"] {
+    const { body } = this.#incoming;
+    // Else a framework has parsed it by itself.
+    if (typeof body !== "object" || body === null || !(Symbol.asyncIterator in body)) {
+      return body;
+    }
+    const takesOne = this.kind === "unary" || this.kind === "server_streaming";
+    this.#body = guardBody(body as AsyncIterable<Uint8Array>, {
+      isEnveloped: this.protocol !== "connect" || this.kind !== "unary",
+      timeoutMs: takesOne ? this.#options.bodyTimeoutMs : 0,
+      hold: this.#hold,
+    });
+    return this.#body;
+  }
+
+  /** What others of its connection wait for is taken first. */
+  async #untilRoom(): Promise<void> {
+    const room = this.#hold.reserve(0);
+    if (room) {
+      await this.#untilFailed(() => room);
+    }
+  }
+
+  /** A piece is held until the next one is asked for. */
+  async #untilTaken(bytes: number): Promise<void> {
+    this.#hold.resize(0);
+    if (bytes > uncountedBytes) {
+      await this.#hold.reserve(bytes);
+    }
+  }
+
+  #run<T>(action: () => Promise<T>): Promise<T> {
+    return this.#untilFailed(() => runObserved(this.#begun?.observations ?? [], action));
+  }
+
+  // Not Promise.race with one promise for the whole call: each message would leave a reaction
+  // on it for as long as the call lives.
+  #untilFailed<T>(run: () => Promise<T>): Promise<T> {
+    return new Promise((resolve, reject) => {
+      if (this.#failure) {
+        reject(this.#failure);
+        return;
+      }
+      this.#rejectPending = reject;
+      run().then(resolve, reject);
+    });
+  }
+
+  #checkHeaders({ header, trailer }: UnaryResponse | StreamResponse): void {
+    const error = takeUnsendable(header) ?? takeUnsendable(trailer);
+    if (error) {
+      throw error;
+    }
+  }
+
+  /** The error that the caller is told. When the caller has gone, that is why it failed. */
+  #failed(error: unknown): ConnectError {
+    this.#error ??=
+      this.#failure ?? (this.#incoming.signal.aborted ? callerLeft() : toCallerError(error));
+    return this.#failure ?? toCallerError(error);
+  }
+
+  /** What went wrong beside the handler: in reading the request, or in writing the response. */
+  #untoldError(): ConnectError | undefined {
+    const { signal, responseTrailer } = this.#context ?? {};
+    // Connect aborts the signal in the end: with what broke, or because all was well.
+    if (signal?.aborted && !isAbortError(signal.reason)) {
+      return asCallerFault(toCallerError(signal.reason));
+    }
+    return responseTrailer && findTrailerError(responseTrailer);
+  }
+
+  #end(error: ConnectError | undefined): void {
+    const begun = this.#begun;
+    this.#begun = undefined;
+    if (begun) {
+      this.#options.calls.end(this, begun, error);
+    }
+  }
+}
+
+function protocolOf(header: Headers): Call["protocol"] {
+  const contentType = header.get("content-type");
+  if (!contentType?.startsWith("application/grpc")) {
+    return "connect";
+  }
+  return contentType.startsWith("application/grpc-web") ? "grpc-web" : "grpc";
+}
+
+function isAbortError(reason: unknown): boolean {
+  return reason instanceof DOMException && reason.name === "AbortError";
+}
+
+/** A request of which nobody has told anything. */
+function unknownRequest({ httpVersion }: UniversalServerRequest): CallRequest {
+  return {
+    id: "",
+    log: { info: () => {}, error: () => {} },
+    peer: "unknown:0",
+    httpVersion,
+    connection: {},
+    onClosed: () => {},
+  };
+}

@@ -1,0 +1,227 @@
+/** Options for {@link CallMemory}. */
+export interface CallMemoryOptions {
+  /**
+   * How many bytes the calls of one connection may hold: of requests that have not arrived
+   * whole, and of answers that their caller has not taken. Default 67_108_864.
+   */
+  readonly maxConnectionBytes?: number;
+  /** The same for all connections together. Default 536_870_912. */
+  readonly maxTotalBytes?: number;
+  /**
+   * How long something may be held while others find no room, in milliseconds, before its
+   * connection is destroyed: else a few that take nothing would stop all. Default 5_000.
+   */
+  readonly maxHoldMs?: number;
+}
+
+/** What is held for a connection. */
+interface Account {
+  readonly connection: object;
+  bytes: number;
+  readonly waiting: Waiter[];
+}
+
+interface Waiter {
+  readonly hold: Hold;
+  readonly bytes: number;
+  readonly resolve: () => void;
+}
+
+/**
+ * Bounds what calls hold in memory because their callers are slow, by connection and in all.
+ * What fits is counted; who would hold more waits, before it has loaded anything, or is
+ * refused.
+ *
+ * Waiting is by connection, in order: those of one whose caller does not read do not stand in
+ * front of others.
+ */
+export class CallMemory {
+  readonly #maxConnectionBytes: number;
+  readonly #maxTotalBytes: number;
+  readonly #maxHoldMs: number;
+  readonly #accounts = new WeakMap<object, Account>();
+  /** In the order in which they began to hold something. */
+  readonly #holds = new Set<Hold>();
+  /** Accounts with room of their own, that wait for room among all. */
+  readonly #waitingForOthers = new Set<Account>();
+  #totalBytes = 0;
+  /** Accounts that hold more than they may. */
+  #fullCount = 0;
+  #evictionTimer: NodeJS.Timeout | undefined;
+
+  constructor(options: CallMemoryOptions = {}) {
+    this.#maxConnectionBytes = options.maxConnectionBytes ?? 64 * 1024 * 1024;
+    this.#maxTotalBytes = options.maxTotalBytes ?? 512 * 1024 * 1024;
+    this.#maxHoldMs = options.maxHoldMs ?? 5_000;
+  }
+
+  /** What is held for all connections, in bytes. */
+  get totalBytes(): number {
+    return this.#totalBytes;
+  }
+
+  /** Whether any connection, or all together, hold more than they may. */
+  get isTight(): boolean {
+    return this.#fullCount > 0 || this.#totalBytes > this.#maxTotalBytes;
+  }
+
+  /** Begins to count what one call holds. Nothing is held at first. */
+  open(connection: object): Hold {
+    let account = this.#accounts.get(connection);
+    if (!account) {
+      account = { connection, bytes: 0, waiting: [] };
+      this.#accounts.set(connection, account);
+    }
+    return new Hold(this, account);
+  }
+
+  /** Whether a connection may hold so many bytes more. One that holds nothing may hold any. */
+  fits({ bytes }: Account, more: number): boolean {
+    return bytes === 0 || bytes + more <= this.#maxConnectionBytes;
+  }
+
+  fitsAmongAll(more: number): boolean {
+    return this.#totalBytes === 0 || this.#totalBytes + more <= this.#maxTotalBytes;
+  }
+
+  /** Counts by how much a hold has changed, whether it fits or not. */
+  change(hold: Hold, account: Account, difference: number): void {
+    const wasFull = account.bytes > this.#maxConnectionBytes;
+    account.bytes += difference;
+    this.#fullCount += Number(account.bytes > this.#maxConnectionBytes) - Number(wasFull);
+    this.#totalBytes += difference;
+    if (hold.bytes > 0) {
+      this.#holds.add(hold);
+    } else {
+      this.#holds.delete(hold);
+    }
+    if (difference < 0) {
+      this.#grant(account);
+      for (const other of this.#waitingForOthers) {
+        this.#grant(other);
+      }
+    }
+  }
+
+  wait(account: Account, waiter: Waiter): void {
+    account.waiting.push(waiter);
+    this.#grant(account);
+  }
+
+  leave(account: Account, hold: Hold): void {
+    const index =
+      account.waiting.length > 0 ? account.waiting.findIndex((waiter) => waiter.hold === hold) : -1;
+    if (index >= 0) {
+      account.waiting.splice(index, 1)[0]?.resolve();
+      this.#grant(account);
+    }
+  }
+
+  /** Makes room among all in time: the connection of what was held longest is destroyed. */
+  evictLater(): void {
+    this.#evictionTimer ??= setTimeout(() => {
+      this.#evictionTimer = undefined;
+      const [oldest] = this.#holds;
+      if (oldest && performance.now() - oldest.sinceMs >= this.#maxHoldMs) {
+        (oldest.connection as { destroy?: () => void }).destroy?.();
+      }
+      if (this.#waitingForOthers.size > 0) {
+        this.evictLater();
+      }
+    }, this.#maxHoldMs / 2).unref();
+  }
+
+  /** Lets those who wait for a connection's room have it, in order. */
+  #grant(account: Account): void {
+    for (let [next] = account.waiting; next; [next] = account.waiting) {
+      if (!this.fits(account, next.bytes)) {
+        break;
+      }
+      if (!this.fitsAmongAll(next.bytes)) {
+        this.#waitingForOthers.add(account);
+        this.evictLater();
+        return;
+      }
+      account.waiting.shift();
+      next.hold.resize(next.hold.bytes + next.bytes);
+      next.resolve();
+    }
+    this.#waitingForOthers.delete(account);
+  }
+}
+
+/** What one call holds. */
+export class Hold {
+  readonly #memory: CallMemory;
+  readonly #account: Account;
+  #bytes = 0;
+  #sinceMs = 0;
+
+  constructor(memory: CallMemory, account: Account) {
+    this.#memory = memory;
+    this.#account = account;
+  }
+
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** Since when it holds something, by `performance.now()`. */
+  get sinceMs(): number {
+    return this.#sinceMs;
+  }
+
+  get connection(): object {
+    return this.#account.connection;
+  }
+
+  /**
+   * Waits for room for so many bytes more, then holds them; undefined when it need not wait.
+   * {@link Hold.release} ends the wait, and nothing is held then.
+   */
+  reserve(more: number): Promise<void> | undefined {
+    const { waiting } = this.#account;
+    if (
+      waiting.length === 0 &&
+      this.#memory.fits(this.#account, more) &&
+      this.#memory.fitsAmongAll(more)
+    ) {
+      this.resize(this.#bytes + more);
+      return undefined;
+    }
+    return new Promise((resolve) => {
+      this.#memory.wait(this.#account, { hold: this, bytes: more, resolve });
+    });
+  }
+
+  /** Holds so many bytes more if there is room for them. False when there is none. */
+  tryAdd(more: number): boolean {
+    const hasRoom = this.#memory.fitsAmongAll(more);
+    if (!hasRoom) {
+      this.#memory.evictLater();
+    }
+    if (!hasRoom || !this.#memory.fits(this.#account, more)) {
+      return false;
+    }
+    this.resize(this.#bytes + more);
+    return true;
+  }
+
+  /** Holds so many bytes from now on, whether they fit or not. */
+  resize(bytes: number): void {
+    if (this.#bytes === 0 && bytes > 0) {
+      this.#sinceMs = performance.now();
+    }
+    const difference = bytes - this.#bytes;
+    if (difference !== 0) {
+      this.#bytes = bytes;
+      this.#memory.change(this, this.#account, difference);
+    }
+  }
+
+  /** Holds nothing any more, and waits no longer. */
+  release(): void {
+    this.#memory.leave(this.#account, this);
+    this.resize(0);
+  }
+}
