@@ -1,13 +1,11 @@
 import { envelopeHeaderBytes } from "@parley/host/envelope";
 import { messageId } from "./message-id.ts";
 import type { StoredMessage } from "./message-log.ts";
-import { varintTag, writeText, writeVarint } from "./wire-format.ts";
+import { varintBytes, varintTag, writeText, writeVarint } from "./wire-format.ts";
 
 // The fields of a message that only the append decides.
 const idField = 1;
 const sequenceField = 7;
-/** More than the id, the sequence and their tags can take. */
-const maxSuffixBytes = 48;
 
 /** Messages of a room, in order, in wire form. */
 export interface EncodedFrames {
@@ -18,23 +16,27 @@ export interface EncodedFrames {
   readonly ends: ArrayLike<number>;
 }
 
-/** What the frames of messages take at most, in bytes. */
-export function maxFramesBytes(stored: readonly StoredMessage[]): number {
-  return stored.reduce(
-    (sum, { payload }) => sum + envelopeHeaderBytes + payload.byteLength + maxSuffixBytes,
-    0,
-  );
+/** What the frames of messages take, in bytes. */
+export function framesBytes(stored: readonly StoredMessage[]): number {
+  return stored.reduce((sum, message) => sum + frameBytes(message), 0);
+}
+
+function frameBytes({ payload, number, sequence }: StoredMessage): number {
+  // The id takes its tag and a length of one byte each; the sequence takes its tag.
+  const suffixBytes = 2 + messageId(number).length + 1 + varintBytes(sequence);
+  return envelopeHeaderBytes + payload.byteLength + suffixBytes;
 }
 
 /**
  * Completes each message with its id and sequence, and puts it in its envelope: once, for
  * all its readers.
  *
- * @param bytes - where to, of `maxFramesBytes`
+ * @param bytes - where to, of `framesBytes`. By default memory that nothing else shares: who
+ * holds frames is to hold no more than them.
  */
 export function encodeFrames(
   stored: readonly StoredMessage[],
-  bytes: Buffer = Buffer.allocUnsafe(maxFramesBytes(stored)),
+  bytes: Buffer = Buffer.allocUnsafeSlow(framesBytes(stored)),
 ): EncodedFrames {
   const ends: number[] = [];
   let offset = 0;
@@ -50,9 +52,5 @@ export function encodeFrames(
     bytes.writeUInt32BE(offset - start - envelopeHeaderBytes, start + 1);
     ends.push(offset);
   }
-  return {
-    bytes: bytes.subarray(0, offset),
-    sequences: stored.map(({ sequence }) => sequence),
-    ends,
-  };
+  return { bytes, sequences: stored.map(({ sequence }) => sequence), ends };
 }

@@ -14,7 +14,6 @@ export class FrameChunk {
   readonly #bytes: Uint8Array;
   readonly #sequences: ArrayLike<number>;
   readonly #ends: ArrayLike<number>;
-  #messages: Message[] | undefined;
 
   /** @param encoded - of at least one message */
   constructor({ bytes, sequences, ends }: EncodedFrames) {
@@ -64,15 +63,9 @@ export class FrameChunk {
     };
   }
 
-  /** A message by its index. It is decoded once for all readers: do not change it. */
+  /** A message by its index, decoded anew at each call: the chunk holds nothing but its bytes. */
   messageAt(index: number): Message {
-    this.#messages ??= [];
-    let message = this.#messages[index];
-    if (!message) {
-      const start = (index === 0 ? 0 : (this.#ends[index - 1] as number)) + envelopeHeaderBytes;
-      message = fromBinary(MessageSchema, this.#bytes.subarray(start, this.#ends[index]));
-      this.#messages[index] = message;
-    }
-    return message;
+    const start = (index === 0 ? 0 : (this.#ends[index - 1] as number)) + envelopeHeaderBytes;
+    return fromBinary(MessageSchema, this.#bytes.subarray(start, this.#ends[index]));
   }
 }

@@ -1,6 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import type { StoredMessage } from "../log/message-log.ts";
+import { toRecord } from "../log/payload.ts";
 import { Tail } from "./tail.ts";
 
 const message = (sequence: number, bytes = 744): StoredMessage => ({
@@ -98,4 +101,40 @@ test("a cleared tail goes on after its last message", () => {
   assert.equal(tail.startsAfter, 4);
   tail.push([message(5)]);
   assert.deepEqual(sequences(tail), [5]);
+});
+
+/** Shows which of some objects are still there once all garbage is collected. */
+async function survivors(references: readonly WeakRef<object>[]): Promise<boolean[]> {
+  setFlagsFromString("--expose-gc");
+  const collectGarbage = runInNewContext("gc") as () => void;
+  // What a reference has shown stays until the turn ends.
+  await new Promise(setImmediate);
+  collectGarbage();
+  return references.map((reference) => reference.deref() !== undefined);
+}
+
+test("nothing that is dropped stays referenced", async () => {
+  const tail = new Tail(0, 2_500);
+  const references: WeakRef<object>[] = [];
+  for (let sequence = 1; sequence <= 6; sequence++) {
+    tail.push([message(sequence)]);
+    references.push(new WeakRef(tail.chunkAfter(sequence - 1) as object));
+  }
+  assert.deepEqual(await survivors(references), [false, false, false, false, true, true]);
+  assert.deepEqual(sequences(tail), [5, 6]);
+});
+
+test("a tail holds no more than it counts: frames alone, in memory of their own", async () => {
+  const budget = { heldBytes: 0 };
+  const tail = new Tail(0, 1_000_000, budget);
+  const fields = { room: "a", user: "Ann", content: "hello", idempotencyKey: "" };
+  const { payload } = toRecord(fields, 0);
+  tail.push([{ sequence: 1, number: 1, payload }]);
+  const chunk = tail.chunkAfter(0);
+  const { bytes } = chunk?.framesFrom(0) ?? {};
+  assert.equal(bytes?.buffer.byteLength, bytes?.byteLength);
+  const decoded = [new WeakRef(chunk?.messageAt(0) as object)];
+  assert.deepEqual(await survivors(decoded), [false]);
+  assert.equal(chunk?.messageAt(0).content, "hello");
+  assert.ok(budget.heldBytes > (bytes?.byteLength ?? 0));
 });

@@ -18,8 +18,8 @@ export interface TailBudget {
 export class Tail {
   readonly #maxBytes: number;
   readonly #budget: TailBudget;
-  #chunks: FrameChunk[] = [];
-  /** Where the kept chunks begin in the array: removed ones are cut off in bulk. */
+  /** The places before `#start` are empty: they are cut off in bulk. */
+  #chunks: (FrameChunk | undefined)[] = [];
   #start = 0;
   #bytes = 0;
   #startsAfter: number;
@@ -49,6 +49,7 @@ export class Tail {
     }
     while (this.#bytes > this.#maxBytes) {
       const oldest = this.#chunks[this.#start] as FrameChunk;
+      this.#chunks[this.#start] = undefined;
       this.#start += 1;
       this.#count(-cost(oldest));
       this.#startsAfter = oldest.lastSequence;

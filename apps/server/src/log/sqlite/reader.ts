@@ -1,5 +1,5 @@
 import { parentPort, workerData } from "node:worker_threads";
-import { encodeFrames, maxFramesBytes } from "../encode-frames.ts";
+import { encodeFrames, framesBytes } from "../encode-frames.ts";
 import { MessageLogError, type NamedRoomExtent, type RoomExtent } from "../message-log.ts";
 import { openForReading, translateErrors } from "./database.ts";
 import { emptyPage, preparePages } from "./pages.ts";
@@ -44,10 +44,10 @@ function createReader(folder: string) {
   function frames(query: PageQuery): PackedFrames {
     const { messages } = unpackPage(page(query, "after"));
     // Of their own memory, which is handed over.
-    const bytes = Buffer.from(new ArrayBuffer(maxFramesBytes(messages)));
+    const bytes = Buffer.from(new ArrayBuffer(framesBytes(messages)));
     const encoded = encodeFrames(messages, bytes);
     return {
-      frames: bytes.buffer.transfer(encoded.bytes.byteLength),
+      frames: bytes.buffer,
       sequences: Float64Array.from(encoded.sequences),
       ends: Uint32Array.from(encoded.ends),
     };
