@@ -129,7 +129,7 @@ export interface NamedRoomExtent extends RoomExtent {
  * - out-of-range: the log does not hold everything after the sequence asked for;
  *   final, `extent` tells what it holds.
  * - full: there is no space left; can be retried once there is.
- * - overloaded: too much waits to be written; can be retried.
+ * - overloaded: too much waits to be written or read; can be retried.
  * - unavailable: the store cannot be read or written; can be retried.
  */
 export type MessageLogErrorCode = "out-of-range" | "full" | "overloaded" | "unavailable";

@@ -102,9 +102,9 @@ function serve(data: SqliteWorkerData): void {
       const value = run(request.query);
       const { payloads, frames } = value as Partial<PackedPage & PackedFrames>;
       const moved = frames ?? payloads?.buffer;
-      port.postMessage({ id: request.id, value }, moved ? [moved] : []);
+      port.postMessage({ value }, moved ? [moved] : []);
     } catch (error) {
-      respond({ id: request.id, error: toPlainError(error) });
+      respond({ error: toPlainError(error) });
     }
   });
   respond({ type: "opened" });

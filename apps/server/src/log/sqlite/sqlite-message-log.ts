@@ -14,6 +14,7 @@ import {
   type RoomExtent,
 } from "../message-log.ts";
 import { lockDataFolder } from "./database.ts";
+import { ReadQueue } from "./read-queue.ts";
 import {
   fromPlainError,
   type PackedFrames,
@@ -51,11 +52,6 @@ interface PendingAppend {
   readonly records: readonly AppendRecord[];
   readonly bytes: number;
   readonly resolve: (results: AppendResult[]) => void;
-  readonly reject: (error: MessageLogError) => void;
-}
-
-interface PendingRead {
-  readonly resolve: (value: unknown) => void;
   readonly reject: (error: MessageLogError) => void;
 }
 
@@ -130,8 +126,7 @@ class SqliteMessageLog implements MessageLog {
   #committing: PendingAppend[] = [];
   #pendingBytes = 0;
   #isCommitDue = false;
-  readonly #reads = new Map<number, PendingRead>();
-  #lastReadId = 0;
+  readonly #reads: ReadQueue;
   /** Set when the log takes no more calls: closed, or a thread of it has died. */
   #ended: MessageLogError | undefined;
   #drained: (() => void) | undefined;
@@ -157,7 +152,12 @@ class SqliteMessageLog implements MessageLog {
         this.#onFailed(fromPlainError(response.error));
       }
     });
-    reader.on("message", (response: ReaderResponse) => this.#onRead(response));
+    this.#reads = new ReadQueue((query) => reader.postMessage({ query } satisfies ReaderRequest));
+    reader.on("message", (response: ReaderResponse) => {
+      if (!("type" in response)) {
+        this.#reads.onResponse(response);
+      }
+    });
     for (const worker of [writer, reader]) {
       worker.on("error", (error) => {
         const failure = new MessageLogError(
@@ -323,35 +323,17 @@ class SqliteMessageLog implements MessageLog {
     if (this.#ended) {
       return Promise.reject(this.#ended);
     }
-    return new Promise<T>((resolve, reject) => {
-      this.#lastReadId += 1;
-      const id = this.#lastReadId;
-      this.#reads.set(id, { resolve: (value) => resolve(value as T), reject });
-      this.#reader.postMessage({ id, query } satisfies ReaderRequest);
-    });
-  }
-
-  #onRead(response: ReaderResponse): void {
-    if ("type" in response) {
-      return;
-    }
-    const read = this.#reads.get(response.id);
-    this.#reads.delete(response.id);
-    if ("error" in response) {
-      read?.reject(fromPlainError(response.error));
-    } else {
-      read?.resolve(response.value);
-    }
+    return this.#reads.read(query);
   }
 
   #end(error: MessageLogError): void {
     this.#ended = error;
-    for (const { reject } of [...this.#committing, ...this.#waiting, ...this.#reads.values()]) {
+    for (const { reject } of [...this.#committing, ...this.#waiting]) {
       reject(error);
     }
     this.#committing = [];
     this.#waiting = [];
-    this.#reads.clear();
+    this.#reads.end(error);
     this.#drained?.();
   }
 }

@@ -87,12 +87,10 @@ export type ReaderQuery =
   | { type: "extent"; room: string }
   | { type: "rooms"; afterName: string; limit: number };
 
-export type ReaderRequest = { id: number; query: ReaderQuery } | { type: "close" };
+export type ReaderRequest = { query: ReaderQuery } | { type: "close" };
 
-export type ReaderResponse =
-  | { type: "opened" }
-  | { id: number; value: unknown }
-  | { id: number; error: PlainError };
+/** Queries are answered in the order in which they come. */
+export type ReaderResponse = { type: "opened" } | { value: unknown } | { error: PlainError };
 
 /** A MessageLogError as structured cloning keeps it. */
 export interface PlainError {
