@@ -143,14 +143,10 @@ async function readPage(context: ChatContext, { room, cursor, pageSize }: ListMe
   const { log } = context;
   const limit = { messages: pageSize || defaultPageSize, bytes: maxPageBytes };
   if (cursor.case === undefined) {
-    return log.readBefore(room, Number.MAX_SAFE_INTEGER, limit);
+    return log.read(room, "newest", "backwards", limit);
   }
-  const position = await resolvePosition(context, room, cursor.value, cursor.case);
-  if (cursor.case === "before") {
-    return log.readBefore(room, position === "oldest" ? 0 : position, limit);
-  }
-  const start = position === "oldest" ? (await log.extent(room)).oldest : position;
-  return log.readAfter(room, start, limit);
+  const from = await resolvePosition(context, room, cursor.value, cursor.case);
+  return log.read(room, from, cursor.case === "before" ? "backwards" : "forwards", limit);
 }
 
 async function listRooms({ log, rooms }: ChatContext, { pageSize, pageToken }: ListRoomsRequest) {

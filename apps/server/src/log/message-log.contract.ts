@@ -7,12 +7,14 @@ import {
   type MessageLog,
   MessageLogError,
   type Page,
+  type PageDirection,
+  type PageStart,
 } from "./message-log.ts";
 
 /** What an engine provides to run the contract's tests. */
 export interface MessageLogFixture {
   /** Opens the log; again on the same store after a close. */
-  open(options?: { idempotencyWindowMs?: number }): Promise<MessageLog>;
+  open(options?: { idempotencyWindowMs?: number; retentionBytes?: number }): Promise<MessageLog>;
   /** Removes the store. */
   dispose(): Promise<void>;
 }
@@ -58,7 +60,7 @@ export function testMessageLogContract(
     );
     assert.ok((results[2]?.sequence ?? 0) > (results[0]?.sequence ?? 0));
     assert.equal(new Set(results.map(({ number }) => number)).size, 3);
-    const page = await log.readAfter("a", 0, everything);
+    const page = await log.read("a", 0, "forwards", everything);
     assert.deepEqual(contents(page), ["1", "3"]);
     assert.deepEqual(
       page.messages.map(({ sequence }) => sequence),
@@ -80,15 +82,16 @@ export function testMessageLogContract(
     await log.append(["1", "2", "", long, "5"].map((content) => record("a", content)));
     for (const limit of [everything, { messages: 2, bytes: 1 << 30 }, { messages: 9, bytes: 2 }]) {
       for (const after of [0, 1, 3, 4, 5]) {
-        const { messages } = await log.readAfter("a", after, limit);
-        const frames = await log.readFrames("a", after, limit);
+        const { messages } = await log.read("a", after, "forwards", limit);
+        const { frames, after: readFrom } = await log.readFrames("a", after, limit);
         const expected = encodeFrames(messages);
+        assert.equal(readFrom, after);
         assert.deepEqual(Buffer.from(frames.bytes), Buffer.from(expected.bytes));
         assert.deepEqual(Array.from(frames.sequences), expected.sequences);
         assert.deepEqual(Array.from(frames.ends), expected.ends);
       }
     }
-    assert.equal((await log.readFrames("b", 0, everything)).ends.length, 0);
+    assert.equal((await log.readFrames("b", 0, everything)).frames.ends.length, 0);
     await assert.rejects(log.readFrames("a", 6, everything), { code: "out-of-range" });
     await log.close();
   });
@@ -96,7 +99,7 @@ export function testMessageLogContract(
   contractTest("a room never appended to is empty", async ({ open }) => {
     const log = await open();
     assert.deepEqual(await log.extent("a"), { head: 0, oldest: 0, messageCount: 0 });
-    assert.deepEqual((await log.readAfter("a", 0, everything)).messages, []);
+    assert.deepEqual((await log.read("a", 0, "forwards", everything)).messages, []);
     assert.deepEqual(await log.append([]), []);
     await log.close();
   });
@@ -107,27 +110,71 @@ export function testMessageLogContract(
     const results = await log.append(texts.map((text) => record("a", text)));
     const third = results[2]?.sequence as number;
 
-    const two = await log.readAfter("a", 0, { messages: 2, bytes: 100 });
+    const two = await log.read("a", 0, "forwards", { messages: 2, bytes: 100 });
     assert.deepEqual([contents(two), two.hasMore], [["aaaa", "bbbb"], true]);
-    const byBytes = await log.readAfter("a", 0, { messages: 100, bytes: 9 });
+    const byBytes = await log.read("a", 0, "forwards", { messages: 100, bytes: 9 });
     assert.deepEqual([contents(byBytes), byBytes.hasMore], [["aaaa", "bbbb"], true]);
-    const atLeastOne = await log.readAfter("a", 0, { messages: 100, bytes: 1 });
+    const atLeastOne = await log.read("a", 0, "forwards", { messages: 100, bytes: 1 });
     assert.deepEqual([contents(atLeastOne), atLeastOne.hasMore], [["aaaa"], true]);
-    const rest = await log.readAfter("a", third, { messages: 2, bytes: 100 });
+    const rest = await log.read("a", third, "forwards", { messages: 2, bytes: 100 });
     assert.deepEqual([contents(rest), rest.hasMore], [["dddd", "eeee"], false]);
 
-    const before = await log.readBefore("a", third, { messages: 1, bytes: 100 });
+    const before = await log.read("a", third, "backwards", { messages: 1, bytes: 100 });
     assert.deepEqual([contents(before), before.hasMore], [["bbbb"], true]);
-    const first = await log.readBefore("a", third, { messages: 2, bytes: 100 });
+    const first = await log.read("a", third, "backwards", { messages: 2, bytes: 100 });
     assert.deepEqual([contents(first), first.hasMore], [["aaaa", "bbbb"], false]);
     await log.close();
   });
+
+  contractTest("a page starts with the oldest or the newest message kept", async ({ open }) => {
+    const log = await open();
+    const limit = { messages: 2, bytes: 100 };
+    for (const from of ["oldest", "newest"] as const) {
+      for (const direction of ["forwards", "backwards"] as const) {
+        const { messages, hasMore, extent } = await log.read("a", from, direction, limit);
+        assert.deepEqual([messages, hasMore, extent.head], [[], false, 0]);
+      }
+    }
+    await log.append(["1", "2", "3", "4", "5"].map((text) => record("a", text)));
+    const read = async (from: PageStart, direction: PageDirection) => {
+      const page = await log.read("a", from, direction, limit);
+      return [contents(page), page.hasMore];
+    };
+    assert.deepEqual(await read("oldest", "forwards"), [["1", "2"], true]);
+    assert.deepEqual(await read("newest", "backwards"), [["4", "5"], true]);
+    assert.deepEqual(await read("oldest", "backwards"), [[], false]);
+    assert.deepEqual(await read("newest", "forwards"), [[], false]);
+    await log.close();
+  });
+
+  contractTest(
+    "a read from the oldest message holds while old ones are removed",
+    async (fixture) => {
+      const log = await fixture.open({ retentionBytes: 1_000 });
+      let isOver = false;
+      const reading = Array.from({ length: 4 }, async () => {
+        while (!isOver) {
+          const { messages, extent } = await log.read("a", "oldest", "forwards", everything);
+          assert.equal(messages.length, extent.messageCount);
+          const { after, frames } = await log.readFrames("a", "oldest", everything);
+          assert.ok(after >= extent.oldest);
+          assert.ok(frames.sequences.length === 0 || (frames.sequences[0] as number) > after);
+        }
+      });
+      for (let oldest = 0; oldest < 200; { oldest } = await log.extent("a")) {
+        await log.append(Array.from({ length: 5 }, () => record("a", "x".repeat(100))));
+      }
+      isOver = true;
+      await Promise.all(reading);
+      await log.close();
+    },
+  );
 
   contractTest("a sequence beyond the head is out of range", async ({ open }) => {
     const log = await open();
     const [result] = await log.append([record("a", "1")]);
     const head = result?.sequence as number;
-    await assert.rejects(log.readAfter("a", head + 1, everything), (error) => {
+    await assert.rejects(log.read("a", head + 1, "forwards", everything), (error) => {
       assert.ok(error instanceof MessageLogError);
       assert.equal(error.code, "out-of-range");
       assert.equal(error.retryable, false);
@@ -153,7 +200,7 @@ export function testMessageLogContract(
       [false, false],
     );
     assert.equal((await log.append([at(1_001)]))[0]?.duplicate, false);
-    assert.deepEqual(contents(await log.readAfter("a", 0, everything)), [
+    assert.deepEqual(contents(await log.read("a", 0, "forwards", everything)), [
       "Ann at 0",
       "Ben at 999",
       "Ann at 1001",
@@ -181,7 +228,7 @@ export function testMessageLogContract(
       assert.equal(followed.length, 150);
       for (const name of ["room 0", "room 1", "room 2"]) {
         const ofRoom = followed.filter(({ room }) => room === name);
-        const page = await log.readAfter(name, 0, everything);
+        const page = await log.read(name, 0, "forwards", everything);
         assert.deepEqual(contents({ messages: ofRoom }), contents(page));
         assert.deepEqual(
           ofRoom.map(({ sequence, number }) => [sequence, number]),
@@ -227,7 +274,7 @@ export function testMessageLogContract(
     assert.deepEqual(again, { ...first, duplicate: true });
     assert.ok((second?.sequence ?? 0) > (first?.sequence ?? 0));
     assert.notEqual(second?.number, first?.number);
-    assert.deepEqual(contents(await log.readAfter("a", 0, everything)), ["1", "2"]);
+    assert.deepEqual(contents(await log.read("a", 0, "forwards", everything)), ["1", "2"]);
     await log.close();
   });
 
@@ -236,7 +283,7 @@ export function testMessageLogContract(
     const append = log.append([record("a", "1")]);
     await Promise.all([append, log.close()]);
     log = await open();
-    assert.deepEqual(contents(await log.readAfter("a", 0, everything)), ["1"]);
+    assert.deepEqual(contents(await log.read("a", 0, "forwards", everything)), ["1"]);
     await log.close();
   });
 }

@@ -35,21 +35,23 @@ export interface MessageLog {
   follow(onCommitted: (messages: readonly CommittedMessage[]) => void): () => void;
 
   /**
-   * Reads the messages after a sequence, oldest first.
+   * Reads the messages of a room from a place in it, in one direction; a page has them
+   * oldest first either way. What "oldest" and "newest" are is decided by the read itself.
    *
-   * @throws MessageLogError with code "out-of-range" when the log does not hold
-   * everything after it, or does not reach that far.
+   * Backwards, messages that retention removed are not missed.
+   *
+   * @throws MessageLogError with code "out-of-range" when it reads forwards and the log does
+   * not hold everything after the sequence, or does not reach that far; "overloaded" when
+   * too many reads wait; "unavailable".
    */
-  readAfter(room: string, sequence: number, limit: PageLimit): Promise<Page>;
+  read(room: string, from: PageStart, direction: PageDirection, limit: PageLimit): Promise<Page>;
 
-  /** Reads as `readAfter` does, messages that are ready for their readers. */
-  readFrames(room: string, sequence: number, limit: PageLimit): Promise<EncodedFrames>;
-
-  /**
-   * Reads the messages just before a sequence, the one it names excluded;
-   * oldest first. Messages that retention removed are not missed.
-   */
-  readBefore(room: string, sequence: number, limit: PageLimit): Promise<Page>;
+  /** Reads forwards as `read` does, messages that are ready for their readers. */
+  readFrames(
+    room: string,
+    from: Exclude<PageStart, "newest">,
+    limit: PageLimit,
+  ): Promise<FramesPage>;
 
   /** The extent of a room; zeros for a room that was never appended to. */
   extent(room: string): Promise<RoomExtent>;
@@ -95,6 +97,15 @@ export interface CommittedMessage extends StoredMessage {
   readonly room: string;
 }
 
+/**
+ * Where a page starts: at a sequence, whose message is not part of it; with the oldest
+ * message that the log holds of the room; or with the newest. There is nothing beyond
+ * those: a page that goes backwards from "oldest" is empty.
+ */
+export type PageStart = number | "oldest" | "newest";
+
+export type PageDirection = "forwards" | "backwards";
+
 /** Bounds of a page: whichever is reached first ends it, but it holds at least one message. */
 export interface PageLimit {
   readonly messages: number;
@@ -108,6 +119,13 @@ export interface Page {
   readonly hasMore: boolean;
   /** The extent of the room as of this read. */
   readonly extent: RoomExtent;
+}
+
+/** Some messages of a room, oldest first, as frames. */
+export interface FramesPage {
+  /** The sequence that they follow on. */
+  readonly after: number;
+  readonly frames: EncodedFrames;
 }
 
 /** What the log holds of a room. */

@@ -16,6 +16,11 @@ export interface CursorOptions {
   readonly user: string;
   /** The sequence to start after. */
   readonly startAfter: number;
+  /**
+   * Whether that is only where the oldest message was when the reader asked for it. Then what
+   * retention removes until the first message is taken is not missed.
+   */
+  readonly isFromOldest: boolean;
   /** Whether the reader is told who comes and goes. The user is in the room either way. */
   readonly presence: boolean;
   /** Called once, when the cursor is closed. */
@@ -36,6 +41,7 @@ export class Cursor {
   readonly #presence: boolean;
   readonly #onClose: CursorOptions["onClose"];
   #position: number;
+  #isFromOldest: boolean;
   #page: CachedPage | undefined;
   #loading = false;
   #error: MessageLogError | undefined;
@@ -51,6 +57,7 @@ export class Cursor {
     this.#onClose = options.onClose;
     this.startedAfter = options.startAfter;
     this.#position = options.startAfter;
+    this.#isFromOldest = options.isFromOldest;
     room.presence.enter(options.user);
     this.#presenceIndex = room.presence.eventCount;
     room.addReader(options.reader, options.presence);
@@ -80,6 +87,7 @@ export class Cursor {
     }
     const index = chunk.indexAfter(this.#position);
     this.#position = chunk.sequenceAt(index);
+    this.#isFromOldest = false;
     return chunk.messageAt(index);
   }
 
@@ -91,6 +99,7 @@ export class Cursor {
     }
     const index = chunk.indexAfter(this.#position);
     this.#position = chunk.lastSequence;
+    this.#isFromOldest = false;
     return chunk.framesFrom(index);
   }
 
@@ -132,7 +141,7 @@ export class Cursor {
     const { name } = this.room;
     let chunk = this.#page?.chunkAfter(this.#position);
     if (!chunk) {
-      this.#page = this.#pages.load(name, this.#position);
+      this.#page = this.#pages.load(name, this.#isFromOldest ? "oldest" : this.#position);
       chunk = this.#page.chunkAfter(this.#position);
       if (!chunk) {
         this.#load(this.#page);
@@ -150,6 +159,9 @@ export class Cursor {
     this.#loading = true;
     try {
       await page.loaded;
+      if (this.#isFromOldest) {
+        this.#position = Math.max(this.#position, page.after);
+      }
     } catch (error) {
       this.#error = error as MessageLogError;
     }

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { type EncodedFrames, encodeFrames } from "../log/encode-frames.ts";
-import { type MessageLog, MessageLogError } from "../log/message-log.ts";
+import { encodeFrames } from "../log/encode-frames.ts";
+import { type FramesPage, type MessageLog, MessageLogError } from "../log/message-log.ts";
 import { type CachedPage, PageCache } from "./page-cache.ts";
 
 /** Far more than what a frame adds to it. */
@@ -17,16 +17,17 @@ function next(page: CachedPage, sequence: number): number | undefined {
 function createLog() {
   const reads: { after: string; finish: () => Promise<void>; fail: (error: Error) => void }[] = [];
   const log = {
-    readFrames(room: string, sequence: number): Promise<EncodedFrames> {
-      const { promise, resolve, reject } = Promise.withResolvers<EncodedFrames>();
-      const messages = [sequence + 1, sequence + 2]
+    readFrames(room: string, from: number | "oldest"): Promise<FramesPage> {
+      const { promise, resolve, reject } = Promise.withResolvers<FramesPage>();
+      const after = from === "oldest" ? extent.oldest : from;
+      const messages = [after + 1, after + 2]
         .filter((one) => one <= extent.head)
         .map((one) => ({ sequence: one, number: one, payload: new Uint8Array(payloadBytes) }));
       const finish = async () => {
-        resolve(encodeFrames(messages));
+        resolve({ after, frames: encodeFrames(messages) });
         await new Promise(setImmediate);
       };
-      reads.push({ after: `${room} ${sequence}`, finish, fail: reject });
+      reads.push({ after: `${room} ${from}`, finish, fail: reject });
       return promise;
     },
   };
@@ -109,4 +110,21 @@ test("a page that failed tells all who wait for it, and is read again", async ()
   await reads[1]?.finish();
   await again.loaded;
   assert.equal(next(again, 0), 1);
+});
+
+test("pages from the oldest message on are shared, found by their place, and counted", async () => {
+  const { log, reads } = createLog();
+  const cache = new PageCache(log, 5 * payloadBytes);
+  const page = cache.load("a", "oldest");
+  assert.equal(cache.load("a", "oldest"), page);
+  await reads[0]?.finish();
+  assert.deepEqual([next(page, 0), page.after], [1, 0]);
+  assert.equal(cache.load("a", 0), page);
+  const again = cache.load("a", "oldest");
+  assert.notEqual(again, page, "what is oldest is asked for anew");
+  await reads[1]?.finish();
+  assert.equal(cache.load("a", 0), page);
+  cache.load("a", 2);
+  await reads[2]?.finish();
+  assert.deepEqual([page.bytes, next(again, 0)], [0, 1]);
 });

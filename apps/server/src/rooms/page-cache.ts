@@ -1,6 +1,5 @@
-import type { EncodedFrames } from "../log/encode-frames.ts";
 import { FrameChunk } from "../log/frame-chunk.ts";
-import type { MessageLog } from "../log/message-log.ts";
+import type { FramesPage, MessageLog } from "../log/message-log.ts";
 
 const pageLimit = { messages: 500, bytes: 64 * 1024 };
 
@@ -13,7 +12,10 @@ const pageLimit = { messages: 500, bytes: 64 * 1024 };
 export class PageCache {
   readonly #log: MessageLog;
   readonly #maxBytes: number;
+  /** Those that others can share, by their keys. */
   readonly #pages = new Map<string, CachedPage>();
+  /** Those that hold messages, in the order in which they were loaded. */
+  readonly #loaded = new Map<CachedPage, string>();
   #bytes = 0;
 
   constructor(log: MessageLog, maxBytes: number) {
@@ -21,20 +23,33 @@ export class PageCache {
     this.#maxBytes = maxBytes;
   }
 
-  /** The page after a sequence of a room. Its `loaded` rejects with a MessageLogError. */
-  load(room: string, sequence: number): CachedPage {
-    const key = `${sequence} ${room}`;
+  /**
+   * The page after a sequence of a room, or from its oldest message on. Its `loaded` rejects
+   * with a MessageLogError.
+   */
+  load(room: string, from: number | "oldest"): CachedPage {
+    const key = keyOf(room, from);
     const known = this.#pages.get(key);
     if (known) {
       return known;
     }
-    const page = new CachedPage(this.#log.readFrames(room, sequence, pageLimit));
+    const page = new CachedPage(this.#log.readFrames(room, from, pageLimit));
     this.#pages.set(key, page);
     page.loaded.then(
       () => {
-        if (page.bytes === 0) {
+        // It may be taken by now: pages from the oldest message on meet others there.
+        const keyAfter = keyOf(room, page.after);
+        if (from === "oldest") {
           this.#pages.delete(key);
         }
+        if (page.bytes === 0) {
+          this.#pages.delete(keyAfter);
+          return;
+        }
+        if (!this.#pages.has(keyAfter)) {
+          this.#pages.set(keyAfter, page);
+        }
+        this.#loaded.set(page, keyAfter);
         this.#bytes += page.bytes;
         this.#evict(page);
       },
@@ -45,28 +60,42 @@ export class PageCache {
 
   /** Empties the pages loaded first, but not the newest: whoever loads it gets to read it. */
   #evict(newest: CachedPage): void {
-    for (const [key, page] of this.#pages) {
+    for (const [page, key] of this.#loaded) {
       if (this.#bytes <= this.#maxBytes) {
         return;
       }
-      if (page !== newest && page.bytes > 0) {
+      if (page !== newest) {
         this.#bytes -= page.bytes;
         page.empty();
-        this.#pages.delete(key);
+        this.#loaded.delete(page);
+        if (this.#pages.get(key) === page) {
+          this.#pages.delete(key);
+        }
       }
     }
   }
 }
 
+function keyOf(room: string, from: number | "oldest"): string {
+  return `${from} ${room}`;
+}
+
 /** A page that is there when loaded, until the cache empties it. */
 export class CachedPage {
   readonly loaded: Promise<void>;
+  #after = 0;
   #chunk: FrameChunk | undefined;
 
-  constructor(loading: Promise<EncodedFrames>) {
-    this.loaded = loading.then((frames) => {
+  constructor(loading: Promise<FramesPage>) {
+    this.loaded = loading.then(({ after, frames }) => {
+      this.#after = after;
       this.#chunk = frames.ends.length > 0 ? new FrameChunk(frames) : undefined;
     });
+  }
+
+  /** The sequence that the page follows on. */
+  get after(): number {
+    return this.#after;
   }
 
   get bytes(): number {

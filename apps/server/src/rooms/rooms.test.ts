@@ -5,14 +5,20 @@ import { MessageSchema } from "@parley/proto/chat/v1";
 import { temporaryFolder } from "@parley/testing/temporary-folder";
 import { Notifier } from "../chat/notifier.ts";
 import { type AppendRecord, type MessageLog, MessageLogError } from "../log/message-log.ts";
-import { openSqliteMessageLog } from "../log/sqlite/sqlite-message-log.ts";
+import {
+  openSqliteMessageLog,
+  type SqliteMessageLogOptions,
+} from "../log/sqlite/sqlite-message-log.ts";
 import type { Cursor } from "./cursor.ts";
 import { compareNames, Rooms, type RoomsOptions, type SubscribeOptions } from "./rooms.ts";
 
 const timeout = 60_000;
 
-async function openLog(t: TestContext): Promise<MessageLog> {
-  const log = await openSqliteMessageLog({ folder: temporaryFolder(t) });
+async function openLog(
+  t: TestContext,
+  options: Partial<SqliteMessageLogOptions> = {},
+): Promise<MessageLog> {
+  const log = await openSqliteMessageLog({ folder: temporaryFolder(t), ...options });
   t.after(() => log.close());
   return log;
 }
@@ -221,6 +227,26 @@ test("a start that the log does not hold is refused", async (t) => {
   });
   assert.equal((await subscribe("a", 5)).cursor.startedAfter, 5);
   assert.equal(rooms.subscriptionCount, 1);
+});
+
+test("a reader of all that is kept does not miss what is removed before its first message", async (t) => {
+  const log = await openLog(t, { retentionBytes: 10_000 });
+  const append = createWriter(log);
+  await append("a", 10);
+  const { subscribe } = openRooms(t, log, { tailBytes: 0 });
+  const { cursor, readUntil } = await subscribe("a", "oldest");
+  assert.equal(cursor.startedAfter, 0);
+  for (let oldest = 0; oldest === 0; { oldest } = await log.extent("a")) {
+    await append("a", 100);
+  }
+  const { head, oldest } = await log.extent("a");
+  assert.equal(cursor.next(), undefined, "a page is being read");
+  while (cursor.position === 0) {
+    await new Promise(setImmediate);
+  }
+  assert.ok(cursor.position >= oldest);
+  await readUntil(head);
+  assert.ok(cursor.caughtUp);
 });
 
 test("rooms tell who is in them", async (t) => {

@@ -15,7 +15,8 @@ export interface RoomsOptions {
   readonly presenceGraceMs?: number;
 }
 
-export interface SubscribeOptions extends Omit<CursorOptions, "startAfter" | "onClose"> {
+export interface SubscribeOptions
+  extends Omit<CursorOptions, "startAfter" | "isFromOldest" | "onClose"> {
   readonly room: string;
   /** "head": only what comes. "oldest": everything kept. Otherwise the sequence to start after. */
   readonly start: "head" | "oldest" | number;
@@ -78,7 +79,14 @@ export class Rooms {
       const startAfter = await this.#startAfter(room, start);
       this.#subscriptionCount += 1;
       const onClose = this.#onCursorClosed;
-      return new Cursor(room, this.#pages, { reader, user, presence, startAfter, onClose });
+      return new Cursor(room, this.#pages, {
+        reader,
+        user,
+        presence,
+        startAfter,
+        isFromOldest: start === "oldest",
+        onClose,
+      });
     } catch (error) {
       room.unpin();
       throw error;

@@ -1,5 +1,5 @@
 import type { DatabaseSync } from "node:sqlite";
-import type { PageLimit } from "../message-log.ts";
+import type { PageDirection, PageLimit } from "../message-log.ts";
 import type { PackedPage } from "./worker-messages.ts";
 
 /** Messages without what is known of their room. */
@@ -17,14 +17,15 @@ export function emptyPage(): PackedMessages {
 }
 
 /**
- * Prepares the reading of pages of a room, in one direction from a sequence. SQLite hands a
+ * Prepares the reading of pages of a room, in one direction from a sequence, whose message is
+ * not part of them. SQLite hands a
  * page's payloads over in one piece: a row for each costs three times as much.
  */
 export function preparePages(
   database: DatabaseSync,
-  direction: "after" | "before",
+  direction: PageDirection,
 ): (roomId: number, from: { readonly sequence: number } & PageLimit) => PackedMessages {
-  const [than, order] = direction === "after" ? [">", "ASC"] : ["<", "DESC"];
+  const [than, order] = direction === "forwards" ? [">", "ASC"] : ["<", "DESC"];
   const select = (columns: string) =>
     `SELECT ${columns} FROM message WHERE room_id = ? AND sequence ${than} ? ORDER BY sequence ${order} LIMIT ?`;
   // The length of a payload is told without reading it.
@@ -46,7 +47,7 @@ export function preparePages(
     const [payloads] = concatenate.get(roomId, sequence, found.length) as unknown as [
       Uint8Array<ArrayBuffer>,
     ];
-    if (direction === "before") {
+    if (direction === "backwards") {
       found.reverse();
     }
     return {

@@ -10,7 +10,14 @@ function createQueue(limits: Partial<ReadQueueLimits>) {
   const name = (query: ReaderQuery) => ("room" in query ? query.room : query.afterName);
   const queue = new ReadQueue((query) => sent.push(name(query)), limits);
   const page = (room: string, bytes: number) =>
-    queue.read<string>({ type: "after", room, sequence: 0, messages: 10, bytes });
+    queue.read<string>({
+      type: "messages",
+      room,
+      from: 0,
+      direction: "forwards",
+      messages: 10,
+      bytes,
+    });
   return {
     queue,
     sent,

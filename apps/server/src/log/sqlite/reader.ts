@@ -27,26 +27,32 @@ function createReader(folder: string) {
     `SELECT name, ${extentColumns} FROM room WHERE name > ? AND message_count > 0 ORDER BY name LIMIT ?`,
   );
   const pages = {
-    after: preparePages(database, "after"),
-    before: preparePages(database, "before"),
+    forwards: preparePages(database, "forwards"),
+    backwards: preparePages(database, "backwards"),
   };
 
-  function page(query: PageQuery, direction: keyof typeof pages): PackedPage {
-    const row = getRoom.get(query.room);
+  function page(query: PageQuery): PackedPage & { from: number } {
+    const { room, direction, messages, bytes } = query;
+    const row = getRoom.get(room);
     const extent = toExtent(row);
-    const { sequence } = query;
-    if (direction === "after" && (sequence < extent.oldest || sequence > extent.head)) {
-      throw MessageLogError.outOfRange(query.room, sequence, extent);
+    const from = fromOf(query, extent);
+    if (direction === "forwards" && (from < extent.oldest || from > extent.head)) {
+      throw MessageLogError.outOfRange(room, from, extent);
     }
-    return { ...(row ? pages[direction](Number(row.id), query) : emptyPage()), extent };
+    const found = row
+      ? pages[direction](Number(row.id), { sequence: from, messages, bytes })
+      : emptyPage();
+    return { ...found, extent, from };
   }
 
   function frames(query: PageQuery): PackedFrames {
-    const { messages } = unpackPage(page(query, "after"));
+    const packed = page(query);
+    const { messages } = unpackPage(packed);
     // Of their own memory, which is handed over.
     const bytes = Buffer.from(new ArrayBuffer(framesBytes(messages)));
     const encoded = encodeFrames(messages, bytes);
     return {
+      after: packed.from,
       frames: bytes.buffer,
       sequences: Float64Array.from(encoded.sequences),
       ends: Uint32Array.from(encoded.ends),
@@ -67,15 +73,23 @@ function createReader(folder: string) {
               .map((row): NamedRoomExtent => ({ name: String(row.name), ...toExtent(row) }));
           case "frames":
             return frames(query);
-          case "after":
-          case "before":
-            return page(query, query.type);
+          case "messages":
+            return page(query);
         }
       } finally {
         database.exec("COMMIT");
       }
     });
   };
+}
+
+/** The sequence that a page starts at. */
+function fromOf({ from, direction }: PageQuery, { oldest, head }: RoomExtent): number {
+  if (typeof from === "number") {
+    return from;
+  }
+  const after = from === "oldest" ? oldest : head;
+  return direction === "forwards" ? after : after + 1;
 }
 
 function toExtent(row: Record<string, unknown> | undefined): RoomExtent {

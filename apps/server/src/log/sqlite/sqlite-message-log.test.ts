@@ -76,14 +76,14 @@ test("retention by bytes keeps the newest and names what is left", async (t) => 
   assert.ok(extent.oldest >= 20 && extent.oldest < 25, JSON.stringify(extent));
   assert.equal(extent.messageCount, 30 - extent.oldest);
   await assert.rejects(
-    log.readAfter("a", extent.oldest - 1, everything),
+    log.read("a", extent.oldest - 1, "forwards", everything),
     isLogError("out-of-range", /holds sequences/),
   );
   assert.equal(
-    (await log.readAfter("a", extent.oldest, everything)).messages.length,
+    (await log.read("a", extent.oldest, "forwards", everything)).messages.length,
     extent.messageCount,
   );
-  assert.equal((await log.readBefore("a", 3, everything)).messages.length, 0);
+  assert.equal((await log.read("a", 3, "backwards", everything)).messages.length, 0);
   assert.equal(
     (await log.extent("b")).messageCount,
     1,
@@ -103,7 +103,7 @@ test("retention by age removes messages and keeps sequences going", async (t) =>
   while (extent.oldest < 2_500) {
     extent = await log.extent("a");
   }
-  assert.deepEqual(contents(await log.readAfter("a", 2_500, everything)), ["new"]);
+  assert.deepEqual(contents(await log.read("a", 2_500, "forwards", everything)), ["new"]);
   while (extent.messageCount > 0) {
     extent = await log.extent("a");
   }
@@ -178,7 +178,7 @@ test("a full or read-only disk fails with its reason and loses nothing", canMoun
     };
     await assert.rejects(fill(), isLogError("full", /database or disk is full/));
     assert.ok(acknowledged.length > 10);
-    assert.deepEqual(contents(await log.readAfter("a", 0, everything)), acknowledged);
+    assert.deepEqual(contents(await log.read("a", 0, "forwards", everything)), acknowledged);
     assert.equal(spawnSync("mount", ["-o", "remount,size=4m", folder]).status, 0);
     const [result] = await log.append([record("a", "space again")]);
     assert.equal(result?.sequence, acknowledged.length + 1, "the failed append left no trace");
@@ -190,7 +190,7 @@ test("a full or read-only disk fails with its reason and loses nothing", canMoun
     );
     assert.equal(spawnSync("mount", ["-o", "remount,rw", folder]).status, 0);
     log = await openSqliteMessageLog({ folder });
-    assert.deepEqual(contents(await log.readAfter("a", 0, everything)), [
+    assert.deepEqual(contents(await log.read("a", 0, "forwards", everything)), [
       ...acknowledged,
       "space again",
     ]);

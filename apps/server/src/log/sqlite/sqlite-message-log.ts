@@ -1,16 +1,18 @@
 import { once } from "node:events";
 import type { DatabaseSync } from "node:sqlite";
 import { Worker } from "node:worker_threads";
-import type { EncodedFrames } from "../encode-frames.ts";
 import {
   type AppendRecord,
   type AppendResult,
   type CommittedMessage,
+  type FramesPage,
   type MessageLog,
   MessageLogError,
   type NamedRoomExtent,
   type Page,
+  type PageDirection,
   type PageLimit,
+  type PageStart,
   type RoomExtent,
 } from "../message-log.ts";
 import { lockDataFolder } from "./database.ts";
@@ -196,20 +198,32 @@ class SqliteMessageLog implements MessageLog {
     return () => this.#followers.delete(onCommitted);
   }
 
-  async readAfter(room: string, sequence: number, limit: PageLimit): Promise<Page> {
-    const page = await this.#read<PackedPage>({ type: "after", room, sequence, ...limit });
-    return unpackPage(page);
+  async read(
+    room: string,
+    from: PageStart,
+    direction: PageDirection,
+    limit: PageLimit,
+  ): Promise<Page> {
+    const { messages, bytes } = limit;
+    return unpackPage(
+      await this.#read<PackedPage>({ type: "messages", room, from, direction, messages, bytes }),
+    );
   }
 
-  async readFrames(room: string, sequence: number, limit: PageLimit): Promise<EncodedFrames> {
-    const packed = await this.#read<PackedFrames>({ type: "frames", room, sequence, ...limit });
-    const { frames, sequences, ends } = packed;
-    return { bytes: new Uint8Array(frames), sequences, ends };
-  }
-
-  async readBefore(room: string, sequence: number, limit: PageLimit): Promise<Page> {
-    const page = await this.#read<PackedPage>({ type: "before", room, sequence, ...limit });
-    return unpackPage(page);
+  async readFrames(
+    room: string,
+    from: Exclude<PageStart, "newest">,
+    { messages, bytes }: PageLimit,
+  ): Promise<FramesPage> {
+    const { after, frames, sequences, ends } = await this.#read<PackedFrames>({
+      type: "frames",
+      room,
+      from,
+      direction: "forwards",
+      messages,
+      bytes,
+    });
+    return { after, frames: { bytes: new Uint8Array(frames), sequences, ends } };
   }
 
   extent(room: string): Promise<RoomExtent> {

@@ -4,7 +4,9 @@ import {
   MessageLogError,
   type MessageLogErrorCode,
   type Page,
+  type PageDirection,
   type PageLimit,
+  type PageStart,
   type RoomExtent,
 } from "../message-log.ts";
 
@@ -62,6 +64,7 @@ export interface PackedPage {
 
 /** Frames on the way from the reader. */
 export interface PackedFrames {
+  readonly after: number;
   readonly frames: ArrayBuffer;
   readonly sequences: Float64Array;
   readonly ends: Uint32Array;
@@ -76,14 +79,15 @@ export type WriterResponse =
   | { type: "warning"; message: string }
   | { type: "closed" };
 
-/** Where a page starts, and its bounds. */
+/** Where a page starts, where it goes, and its bounds. */
 export interface PageQuery extends PageLimit {
   readonly room: string;
-  readonly sequence: number;
+  readonly from: PageStart;
+  readonly direction: PageDirection;
 }
 
 export type ReaderQuery =
-  | ({ type: "after" | "before" | "frames" } & PageQuery)
+  | ({ type: "messages" | "frames" } & PageQuery)
   | { type: "extent"; room: string }
   | { type: "rooms"; afterName: string; limit: number };
 
