@@ -8,7 +8,7 @@ import { test } from "node:test";
 import { temporaryFolder } from "@parley/testing/temporary-folder";
 import { needsTools } from "@parley/testing/tools";
 import { contents, record, testMessageLogContract } from "../message-log.contract.ts";
-import { MessageLogError } from "../message-log.ts";
+import { type MessageLog, MessageLogError, type RoomExtent } from "../message-log.ts";
 import { databasePath } from "./database.ts";
 import { openSqliteMessageLog } from "./sqlite-message-log.ts";
 
@@ -62,6 +62,20 @@ test("the disk holds each commit before it is acknowledged", async (t) => {
   await log.close();
 });
 
+/** The extent of a room once it is as asked: it changes when the log gets to it. */
+async function extentWhen(
+  log: MessageLog,
+  room: string,
+  isAsAsked: (extent: RoomExtent) => boolean,
+): Promise<RoomExtent> {
+  for (;;) {
+    const extent = await log.extent(room);
+    if (isAsAsked(extent)) {
+      return extent;
+    }
+  }
+}
+
 test("retention by bytes keeps the newest and names what is left", async (t) => {
   const folder = temporaryFolder(t);
   const log = await openSqliteMessageLog({ folder, retentionBytes: 1_000 });
@@ -69,9 +83,7 @@ test("retention by bytes keeps the newest and names what is left", async (t) => 
     await log.append([record("a", String(index).padEnd(100))]);
   }
   await log.append([record("b", "x".repeat(5_000))]);
-  // Reads see the removals once the writer, which answers first, is through with them.
-  await log.append([record("c", "1")]);
-  const extent = await log.extent("a");
+  const extent = await extentWhen(log, "a", ({ messageCount }) => messageCount <= 10);
   assert.equal(extent.head, 30);
   assert.ok(extent.oldest >= 20 && extent.oldest < 25, JSON.stringify(extent));
   assert.equal(extent.messageCount, 30 - extent.oldest);
@@ -94,24 +106,78 @@ test("retention by bytes keeps the newest and names what is left", async (t) => 
 
 test("retention by age removes messages and keeps sequences going", async (t) => {
   const folder = temporaryFolder(t);
-  let log = await openSqliteMessageLog({ folder, retentionMs: 1_000 });
-  const old = { ...record("a", "old"), receivedAtMs: Date.now() - 2_000 };
-  await log.append(Array.from({ length: 2_500 }, () => old));
-  const [kept] = await log.append([record("a", "new")]);
-  assert.equal(kept?.sequence, 2_501);
-  let extent = await log.extent("a");
-  while (extent.oldest < 2_500) {
-    extent = await log.extent("a");
-  }
-  assert.deepEqual(contents(await log.read("a", 2_500, "forwards", everything)), ["new"]);
-  while (extent.messageCount > 0) {
-    extent = await log.extent("a");
-  }
-  assert.deepEqual(extent, { head: 2_501, oldest: 2_501, messageCount: 0 });
-  assert.deepEqual(await log.rooms("", 10), [], "a room without messages is not listed");
+  const hourMs = 3_600_000;
+  const at = (room: string, content: string, receivedAtMs: number) => ({
+    ...record(room, content),
+    receivedAtMs,
+  });
+  let log = await openSqliteMessageLog({ folder });
+  const old = Date.now() - 2 * hourMs;
+  await log.append([
+    ...Array.from({ length: 2_500 }, () => at("a", "old", old)),
+    at("a", "new", Date.now()),
+    at("b", "old", old),
+  ]);
   await log.close();
-  log = await openSqliteMessageLog({ folder });
-  assert.equal((await log.append([record("a", "next")]))[0]?.sequence, 2_502);
+
+  log = await openSqliteMessageLog({ folder, retentionMs: hourMs });
+  assert.equal((await extentWhen(log, "a", ({ oldest }) => oldest >= 2_500)).oldest, 2_500);
+  assert.deepEqual(contents(await log.read("a", 2_500, "forwards", everything)), ["new"]);
+  const emptied = await extentWhen(log, "b", ({ messageCount }) => messageCount === 0);
+  assert.deepEqual(emptied, { head: 1, oldest: 1, messageCount: 0 });
+  assert.deepEqual(
+    (await log.rooms("", 10)).map(({ name }) => name),
+    ["a"],
+    "a room without messages is not listed",
+  );
+  assert.equal((await log.append([record("b", "next")]))[0]?.sequence, 2);
+  await log.close();
+});
+
+test("a lower limit is brought about behind the back of appends, in idle rooms too", async (t) => {
+  const folder = temporaryFolder(t);
+  let log = await openSqliteMessageLog({ folder });
+  for (const room of ["busy", "idle"]) {
+    await log.append(Array.from({ length: 50_000 }, () => record(room, "0123456789")));
+  }
+  await log.close();
+
+  log = await openSqliteMessageLog({ folder, retentionBytes: 1_000 });
+  let answeredMeanwhile = 0;
+  for (;;) {
+    await log.append([record("busy", "0123456789")]);
+    const extents = await Promise.all([log.extent("busy"), log.extent("idle")]);
+    if (extents.every(({ messageCount }) => messageCount <= 100)) {
+      break;
+    }
+    answeredMeanwhile += 1;
+  }
+  assert.ok(answeredMeanwhile > 1, `${answeredMeanwhile} appends were answered meanwhile`);
+  await log.close();
+});
+
+test("what cannot be removed is told of, and tried again", async (t) => {
+  const folder = temporaryFolder(t);
+  let log = await openSqliteMessageLog({ folder });
+  await log.append(Array.from({ length: 100 }, () => record("a", "0123456789")));
+  const other = new DatabaseSync(databasePath(folder));
+  other.exec(
+    "CREATE TRIGGER keep BEFORE DELETE ON message BEGIN SELECT RAISE(ABORT, 'not now'); END",
+  );
+  await log.close();
+
+  const warned = Promise.withResolvers<string>();
+  log = await openSqliteMessageLog({
+    folder,
+    retentionBytes: 100,
+    idempotencyWindowMs: 1_000,
+    onWarning: warned.resolve,
+  });
+  assert.match(await warned.promise, /cannot remove old messages/);
+  await log.append([record("a", "goes on")]);
+  other.exec("DROP TRIGGER keep");
+  other.close();
+  await extentWhen(log, "a", ({ messageCount }) => messageCount <= 10);
   await log.close();
 });
 

@@ -1,0 +1,295 @@
+import type { DatabaseSync, StatementSync } from "node:sqlite";
+import { translateErrors } from "./database.ts";
+import {
+  type PackedKey,
+  type PackedRecords,
+  type PackedResults,
+  recordFields,
+  resultFields,
+} from "./worker-messages.ts";
+
+/** A message among the oldest of its room. */
+export interface OldMessage {
+  readonly sequence: number;
+  readonly receivedAtMs: number;
+  readonly bytes: number;
+}
+
+/** A room and how much it holds. */
+export interface StoredRoom {
+  readonly id: number;
+  readonly name: string;
+  readonly bytes: number;
+  readonly messageCount: number;
+}
+
+/** What may still be removed before others get their turn. */
+export interface RemovalBudget {
+  messages: number;
+  bytes: number;
+}
+
+interface Room {
+  readonly id: number;
+  head: number;
+  oldest: number;
+  messageCount: number;
+  bytes: number;
+}
+
+/** How many rooms are remembered between transactions. */
+const maxCachedRooms = 10_000;
+
+/**
+ * The tables of the log, as its one writer changes them. Whatever fails leaves no trace
+ * and throws a MessageLogError.
+ */
+export class MessageStore {
+  readonly #database: DatabaseSync;
+  readonly #idempotencyWindowMs: number;
+  readonly #rooms = new Map<string, Room>();
+  readonly #statements: ReturnType<typeof prepareStatements>;
+  #lastNumber = 0;
+
+  /** @param database - opened for writing; closed with the store */
+  constructor(database: DatabaseSync, idempotencyWindowMs: number) {
+    this.#database = database;
+    this.#idempotencyWindowMs = idempotencyWindowMs;
+    this.#statements = prepareStatements(database);
+    this.#forget();
+  }
+
+  get epoch(): string {
+    return String(this.#statements.log.get()?.epoch);
+  }
+
+  /** Appends all records in one transaction. */
+  append(records: PackedRecords): PackedResults {
+    return this.#transaction("cannot append to the message log", () => {
+      const { fields, payloads, keys } = records;
+      const rooms = records.rooms.map((name) => this.#room(name));
+      const count = fields.length / recordFields;
+      const results = new Float64Array(count * resultFields);
+      const touched = new Set<Room>();
+      let offset = 0;
+      for (let index = 0; index < count; index++) {
+        const at = index * recordFields;
+        const room = rooms[fields[at] as number] as Room;
+        const receivedAtMs = fields[at + 1] as number;
+        const payloadBytes = fields[at + 2] as number;
+        const start = offset;
+        offset += payloadBytes;
+        const key = keys.get(index);
+        const first = key && this.#firstWithKey(room, key, receivedAtMs);
+        if (first) {
+          results.set([...first, 1], index * resultFields);
+          continue;
+        }
+        room.head += 1;
+        room.messageCount += 1;
+        room.bytes += payloadBytes;
+        this.#lastNumber += 1;
+        const payload = payloads.subarray(start, offset);
+        const { insertMessage, putKey } = this.#statements;
+        insertMessage.run(room.id, room.head, this.#lastNumber, receivedAtMs, payload);
+        if (key) {
+          const { user, idempotencyKey } = key;
+          putKey.run(room.id, user, idempotencyKey, room.head, this.#lastNumber, receivedAtMs);
+        }
+        results[index * resultFields] = room.head;
+        results[index * resultFields + 1] = this.#lastNumber;
+        results[index * resultFields + 2] = receivedAtMs;
+        touched.add(room);
+      }
+      for (const room of touched) {
+        this.#updateRoom(room);
+      }
+      this.#statements.updateLog.run(this.#lastNumber);
+      return results;
+    });
+  }
+
+  /** How many bytes of payload a room holds. */
+  bytesOf(name: string): number {
+    return this.#rooms.get(name)?.bytes ?? Number(this.#statements.getRoom.get(name)?.bytes ?? 0);
+  }
+
+  /** The rooms after one of an id, in the order of their ids. */
+  roomsAfter(id: number, limit: number): StoredRoom[] {
+    return translateErrors("cannot list rooms", () =>
+      this.#statements.nextRooms.all(id, limit).map((row) => ({
+        id: Number(row.id),
+        name: String(row.name),
+        bytes: Number(row.bytes),
+        messageCount: Number(row.message_count),
+      })),
+    );
+  }
+
+  /** The oldest message of a room. */
+  oldestOf(roomId: number): OldMessage | undefined {
+    return translateErrors("cannot read the oldest message of a room", () => {
+      const row = this.#statements.oldMessages.get(roomId, 1);
+      return row && toOldMessage(row);
+    });
+  }
+
+  /**
+   * Removes the oldest messages of rooms, in one transaction, as long as the budget lasts.
+   * Returns those of the rooms that it did not last for.
+   *
+   * @param isDue - whether a message is to be removed, given what its room holds with it;
+   * asked for the oldest one that is left.
+   */
+  removeMessages(
+    names: readonly string[],
+    isDue: (message: OldMessage, room: { head: number; bytes: number }) => boolean,
+    budget: RemovalBudget,
+  ): string[] {
+    return this.#transaction("cannot remove old messages", () =>
+      names.filter((name) => this.#trim(this.#room(name), isDue, budget)),
+    );
+  }
+
+  /** Removes idempotency keys that are older than a time, and tells how many. */
+  removeKeys(beforeMs: number, limit: number): number {
+    return this.#transaction("cannot remove old idempotency keys", () =>
+      Number(this.#statements.removeKeys.run(beforeMs, limit).changes),
+    );
+  }
+
+  close(): void {
+    this.#database.close();
+  }
+
+  /** Returns whether the budget ended before there was nothing to remove. */
+  #trim(
+    room: Room,
+    isDue: (message: OldMessage, room: Room) => boolean,
+    budget: RemovalBudget,
+  ): boolean {
+    const { oldMessages, removeMessages } = this.#statements;
+    const before = room.messageCount;
+    let isCut = budget.messages <= 0 || budget.bytes <= 0;
+    for (const row of oldMessages.iterate(room.id, Math.max(budget.messages, 0) + 1)) {
+      const message = toOldMessage(row);
+      if (!isDue(message, room)) {
+        isCut = false;
+        break;
+      }
+      isCut = budget.messages <= 0 || budget.bytes <= 0;
+      if (isCut) {
+        break;
+      }
+      room.oldest = message.sequence;
+      room.bytes -= message.bytes;
+      room.messageCount -= 1;
+      budget.messages -= 1;
+      budget.bytes -= message.bytes;
+    }
+    if (room.messageCount < before) {
+      removeMessages.run(room.id, room.oldest);
+      this.#updateRoom(room);
+    }
+    return isCut;
+  }
+
+  #room(name: string): Room {
+    let room = this.#rooms.get(name);
+    if (!room) {
+      const { getRoom, insertRoom } = this.#statements;
+      const row = getRoom.get(name);
+      room = row
+        ? {
+            id: Number(row.id),
+            head: Number(row.head),
+            oldest: Number(row.oldest),
+            messageCount: Number(row.message_count),
+            bytes: Number(row.bytes),
+          }
+        : {
+            id: Number(insertRoom.run(name).lastInsertRowid),
+            head: 0,
+            oldest: 0,
+            messageCount: 0,
+            bytes: 0,
+          };
+      this.#rooms.set(name, room);
+    }
+    return room;
+  }
+
+  #updateRoom({ id, head, oldest, messageCount, bytes }: Room): void {
+    this.#statements.updateRoom.run(head, oldest, messageCount, bytes, id);
+  }
+
+  #firstWithKey(room: Room, { user, idempotencyKey }: PackedKey, nowMs: number) {
+    const row = this.#statements.getKey.get(room.id, user, idempotencyKey);
+    return row && Number(row.received_at_ms) > nowMs - this.#idempotencyWindowMs
+      ? ([Number(row.sequence), Number(row.number), Number(row.received_at_ms)] as const)
+      : undefined;
+  }
+
+  #transaction<T>(what: string, action: () => T): T {
+    if (this.#rooms.size > maxCachedRooms) {
+      this.#rooms.clear();
+    }
+    return translateErrors(what, () => {
+      try {
+        this.#database.exec("BEGIN IMMEDIATE");
+        const value = action();
+        this.#database.exec("COMMIT");
+        return value;
+      } catch (error) {
+        // SQLite has rolled back by itself after some errors, a full disk among them.
+        if (this.#database.isTransaction) {
+          this.#database.exec("ROLLBACK");
+        }
+        this.#forget();
+        throw error;
+      }
+    });
+  }
+
+  /** Goes back to what the database says, after a transaction failed. */
+  #forget(): void {
+    this.#rooms.clear();
+    this.#lastNumber = Number(this.#statements.log.get()?.last_number);
+  }
+}
+
+function toOldMessage(row: Record<string, unknown>): OldMessage {
+  return {
+    sequence: Number(row.sequence),
+    receivedAtMs: Number(row.received_at_ms),
+    bytes: Number(row.bytes),
+  };
+}
+
+function prepareStatements(database: DatabaseSync) {
+  const prepare = (sql: string): StatementSync => database.prepare(sql);
+  return {
+    log: prepare("SELECT epoch, last_number FROM log"),
+    updateLog: prepare("UPDATE log SET last_number = ?"),
+    getRoom: prepare("SELECT * FROM room WHERE name = ?"),
+    insertRoom: prepare("INSERT INTO room VALUES (NULL, ?, 0, 0, 0, 0)"),
+    updateRoom: prepare(
+      "UPDATE room SET head = ?, oldest = ?, message_count = ?, bytes = ? WHERE id = ?",
+    ),
+    nextRooms: prepare(
+      "SELECT id, name, bytes, message_count FROM room WHERE id > ? ORDER BY id LIMIT ?",
+    ),
+    insertMessage: prepare("INSERT INTO message VALUES (?, ?, ?, ?, ?)"),
+    oldMessages: prepare(
+      "SELECT sequence, received_at_ms, length(payload) AS bytes FROM message WHERE room_id = ? ORDER BY sequence LIMIT ?",
+    ),
+    removeMessages: prepare("DELETE FROM message WHERE room_id = ? AND sequence <= ?"),
+    getKey: prepare(
+      "SELECT sequence, number, received_at_ms FROM idempotency WHERE room_id = ? AND user = ? AND key = ?",
+    ),
+    putKey: prepare("INSERT OR REPLACE INTO idempotency VALUES (?, ?, ?, ?, ?, ?)"),
+    removeKeys: prepare(
+      "DELETE FROM idempotency WHERE (room_id, user, key) IN (SELECT room_id, user, key FROM idempotency WHERE received_at_ms < ? LIMIT ?)",
+    ),
+  };
+}
