@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { encodeFrames } from "./encode-frames.ts";
+import type { Frames } from "./frames.ts";
 import {
   type AppendRecord,
   type CommittedMessage,
@@ -33,6 +34,13 @@ export function record(room: string, content: string, idempotencyKey = ""): Appe
 
 export function contents(page: Pick<Page, "messages">): string[] {
   return page.messages.map(({ payload }) => new TextDecoder().decode(payload));
+}
+
+function everyFrame(frames: Frames): [sequence: number, bytesFromThere: Buffer][] {
+  return Array.from({ length: frames.messageCount }, (_, index) => [
+    frames.sequenceAt(index),
+    Buffer.from(frames.framesFrom(index).bytes),
+  ]);
 }
 
 /** The tests that every engine passes. */
@@ -84,14 +92,12 @@ export function testMessageLogContract(
       for (const after of [0, 1, 3, 4, 5]) {
         const { messages } = await log.read("a", after, "forwards", limit);
         const { frames, after: readFrom } = await log.readFrames("a", after, limit);
-        const expected = encodeFrames(messages);
+        const expected = messages.length > 0 ? encodeFrames(messages) : undefined;
         assert.equal(readFrom, after);
-        assert.deepEqual(Buffer.from(frames.bytes), Buffer.from(expected.bytes));
-        assert.deepEqual(Array.from(frames.sequences), expected.sequences);
-        assert.deepEqual(Array.from(frames.ends), expected.ends);
+        assert.deepEqual(frames && everyFrame(frames), expected && everyFrame(expected));
       }
     }
-    assert.equal((await log.readFrames("b", 0, everything)).frames.ends.length, 0);
+    assert.equal((await log.readFrames("b", 0, everything)).frames, undefined);
     await assert.rejects(log.readFrames("a", 6, everything), { code: "out-of-range" });
     await log.close();
   });
@@ -158,7 +164,7 @@ export function testMessageLogContract(
           assert.equal(messages.length, extent.messageCount);
           const { after, frames } = await log.readFrames("a", "oldest", everything);
           assert.ok(after >= extent.oldest);
-          assert.ok(frames.sequences.length === 0 || (frames.sequences[0] as number) > after);
+          assert.ok(!frames || frames.sequenceAt(0) > after);
         }
       });
       for (let oldest = 0; oldest < 200; { oldest } = await log.extent("a")) {

@@ -1,4 +1,4 @@
-import type { EncodedFrames } from "./encode-frames.ts";
+import type { Frames } from "./frames.ts";
 
 /**
  * The contract of the durable store of rooms. Every engine implements it and
@@ -125,7 +125,8 @@ export interface Page {
 export interface FramesPage {
   /** The sequence that they follow on. */
   readonly after: number;
-  readonly frames: EncodedFrames;
+  /** Undefined when there are none. */
+  readonly frames: Frames | undefined;
 }
 
 /** What the log holds of a room. */

@@ -4,7 +4,6 @@ import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import { MessageSchema } from "@parley/proto/chat/v1";
 import { array, assert as assertProperty, integer, property, record, string } from "fast-check";
 import { encodeFrames } from "./encode-frames.ts";
-import { FrameChunk } from "./frame-chunk.ts";
 import { messageId } from "./message-id.ts";
 import { toMessage, toRecord } from "./payload.ts";
 
@@ -50,7 +49,7 @@ test("frames hold the messages that were stored, with their ids and sequences", 
           sequence = Math.min(sequence + (item.step % 1_000_000_007), Number.MAX_SAFE_INTEGER);
           return { sequence, number: item.number, payload: toRecord(item.message, 0).payload };
         });
-        const chunk = new FrameChunk(encodeFrames(stored));
+        const chunk = encodeFrames(stored);
         const frames = Buffer.from(chunk.framesFrom(0).bytes);
         let offset = 0;
         stored.forEach((one, index) => {

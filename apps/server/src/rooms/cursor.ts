@@ -1,5 +1,5 @@
 import type { Message } from "@parley/proto/chat/v1";
-import type { FrameChunk, Frames } from "../log/frame-chunk.ts";
+import type { Frames } from "../log/frames.ts";
 import type { MessageLogError } from "../log/message-log.ts";
 import type { CachedPage, PageCache } from "./page-cache.ts";
 import type { PresenceEvent } from "./presence.ts";
@@ -126,7 +126,7 @@ export class Cursor {
   }
 
   /** The chunk that holds the next message, if it is at hand. */
-  #find(): FrameChunk | undefined {
+  #find(): Frames | undefined {
     if (this.#error) {
       throw this.#error;
     }

@@ -24,7 +24,7 @@ function createLog() {
         .filter((one) => one <= extent.head)
         .map((one) => ({ sequence: one, number: one, payload: new Uint8Array(payloadBytes) }));
       const finish = async () => {
-        resolve({ after, frames: encodeFrames(messages) });
+        resolve({ after, frames: messages.length > 0 ? encodeFrames(messages) : undefined });
         await new Promise(setImmediate);
       };
       reads.push({ after: `${room} ${from}`, finish, fail: reject });

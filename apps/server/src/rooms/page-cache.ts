@@ -1,4 +1,4 @@
-import { FrameChunk } from "../log/frame-chunk.ts";
+import type { Frames } from "../log/frames.ts";
 import type { FramesPage, MessageLog } from "../log/message-log.ts";
 
 const pageLimit = { messages: 500, bytes: 64 * 1024 };
@@ -84,12 +84,12 @@ function keyOf(room: string, from: number | "oldest"): string {
 export class CachedPage {
   readonly loaded: Promise<void>;
   #after = 0;
-  #chunk: FrameChunk | undefined;
+  #chunk: Frames | undefined;
 
   constructor(loading: Promise<FramesPage>) {
     this.loaded = loading.then(({ after, frames }) => {
       this.#after = after;
-      this.#chunk = frames.ends.length > 0 ? new FrameChunk(frames) : undefined;
+      this.#chunk = frames;
     });
   }
 
@@ -98,12 +98,13 @@ export class CachedPage {
     return this.#after;
   }
 
+  /** What it holds in memory. */
   get bytes(): number {
-    return this.#chunk?.byteLength ?? 0;
+    return this.#chunk?.heldBytes ?? 0;
   }
 
   /** The page's messages, unless the first one after the sequence is not among them. */
-  chunkAfter(sequence: number): FrameChunk | undefined {
+  chunkAfter(sequence: number): Frames | undefined {
     return this.#chunk && this.#chunk.lastSequence > sequence ? this.#chunk : undefined;
   }
 

@@ -1,10 +1,6 @@
 import { encodeFrames } from "../log/encode-frames.ts";
-import { FrameChunk } from "../log/frame-chunk.ts";
+import type { Frames } from "../log/frames.ts";
 import type { StoredMessage } from "../log/message-log.ts";
-
-/** What a chunk costs beside its frames, and what each message of it does, roughly. */
-const chunkOverheadBytes = 256;
-const messageOverheadBytes = 32;
 
 /** A chunk takes no more messages than this, one message aside: a write is no larger. */
 const maxChunkBytes = 64 * 1024;
@@ -19,7 +15,7 @@ export class Tail {
   readonly #maxBytes: number;
   readonly #budget: TailBudget;
   /** The places before `#start` are empty: they are cut off in bulk. */
-  #chunks: (FrameChunk | undefined)[] = [];
+  #chunks: (Frames | undefined)[] = [];
   #start = 0;
   #bytes = 0;
   #startsAfter: number;
@@ -43,15 +39,15 @@ export class Tail {
   /** Adds the room's next messages; lets go of the oldest ones when there are too many bytes. */
   push(messages: readonly StoredMessage[]): void {
     for (const group of groupByBytes(messages)) {
-      const chunk = new FrameChunk(encodeFrames(group));
+      const chunk = encodeFrames(group);
       this.#chunks.push(chunk);
-      this.#count(cost(chunk));
+      this.#count(chunk.heldBytes);
     }
     while (this.#bytes > this.#maxBytes) {
-      const oldest = this.#chunks[this.#start] as FrameChunk;
+      const oldest = this.#chunks[this.#start] as Frames;
       this.#chunks[this.#start] = undefined;
       this.#start += 1;
-      this.#count(-cost(oldest));
+      this.#count(-oldest.heldBytes);
       this.#startsAfter = oldest.lastSequence;
     }
     if (this.#start > 256 && this.#start * 2 > this.#chunks.length) {
@@ -72,7 +68,7 @@ export class Tail {
    * The chunk that holds the first message after the sequence, which must not be below
    * `startsAfter`; undefined when that is the newest.
    */
-  chunkAfter(sequence: number): FrameChunk | undefined {
+  chunkAfter(sequence: number): Frames | undefined {
     let low = this.#start;
     let high = this.#chunks.length;
     // A reader that keeps up wants the last one.
@@ -81,7 +77,7 @@ export class Tail {
     }
     while (low < high) {
       const middle = (low + high) >>> 1;
-      if ((this.#chunks[middle] as FrameChunk).lastSequence > sequence) {
+      if ((this.#chunks[middle] as Frames).lastSequence > sequence) {
         high = middle;
       } else {
         low = middle + 1;
@@ -94,10 +90,6 @@ export class Tail {
     this.#bytes += bytes;
     this.#budget.heldBytes += bytes;
   }
-}
-
-function cost(chunk: FrameChunk): number {
-  return chunk.byteLength + chunk.messageCount * messageOverheadBytes + chunkOverheadBytes;
 }
 
 function* groupByBytes(messages: readonly StoredMessage[]): Generator<readonly StoredMessage[]> {

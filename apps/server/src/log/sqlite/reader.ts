@@ -1,5 +1,5 @@
 import { parentPort, workerData } from "node:worker_threads";
-import { encodeFrames, framesBytes } from "../encode-frames.ts";
+import { encodeFrames } from "../encode-frames.ts";
 import { MessageLogError, type NamedRoomExtent, type RoomExtent } from "../message-log.ts";
 import { openForReading, translateErrors } from "./database.ts";
 import { emptyPage, preparePages } from "./pages.ts";
@@ -48,14 +48,13 @@ function createReader(folder: string) {
   function frames(query: PageQuery): PackedFrames {
     const packed = page(query);
     const { messages } = unpackPage(packed);
-    // Of their own memory, which is handed over.
-    const bytes = Buffer.from(new ArrayBuffer(framesBytes(messages)));
-    const encoded = encodeFrames(messages, bytes);
+    if (messages.length === 0) {
+      return { after: packed.from, frames: undefined };
+    }
+    const { bytes, sequences, ends } = encodeFrames(messages).parts;
     return {
       after: packed.from,
-      frames: bytes.buffer,
-      sequences: Float64Array.from(encoded.sequences),
-      ends: Uint32Array.from(encoded.ends),
+      frames: { bytes, sequences: Float64Array.from(sequences), ends: Uint32Array.from(ends) },
     };
   }
 
@@ -115,8 +114,8 @@ function serve(data: SqliteWorkerData): void {
     try {
       const value = run(request.query);
       const { payloads, frames } = value as Partial<PackedPage & PackedFrames>;
-      const moved = frames ?? payloads?.buffer;
-      port.postMessage({ value }, moved ? [moved] : []);
+      const bytes = payloads ?? frames?.bytes;
+      port.postMessage({ value }, bytes ? [bytes.buffer as ArrayBuffer] : []);
     } catch (error) {
       respond({ error: toPlainError(error) });
     }

@@ -1,6 +1,7 @@
 import { once } from "node:events";
 import type { DatabaseSync } from "node:sqlite";
 import { Worker } from "node:worker_threads";
+import { Frames } from "../frames.ts";
 import {
   type AppendRecord,
   type AppendResult,
@@ -215,7 +216,7 @@ class SqliteMessageLog implements MessageLog {
     from: Exclude<PageStart, "newest">,
     { messages, bytes }: PageLimit,
   ): Promise<FramesPage> {
-    const { after, frames, sequences, ends } = await this.#read<PackedFrames>({
+    const { after, frames } = await this.#read<PackedFrames>({
       type: "frames",
       room,
       from,
@@ -223,7 +224,7 @@ class SqliteMessageLog implements MessageLog {
       messages,
       bytes,
     });
-    return { after, frames: { bytes: new Uint8Array(frames), sequences, ends } };
+    return { after, frames: frames && new Frames(frames) };
   }
 
   extent(room: string): Promise<RoomExtent> {

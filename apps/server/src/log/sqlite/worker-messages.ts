@@ -1,3 +1,4 @@
+import type { FramesParts } from "../frames.ts";
 import {
   type AppendRecord,
   type AppendResult,
@@ -62,12 +63,10 @@ export interface PackedPage {
   readonly extent: RoomExtent;
 }
 
-/** Frames on the way from the reader. */
+/** A page of frames packed for the way from the reader. */
 export interface PackedFrames {
   readonly after: number;
-  readonly frames: ArrayBuffer;
-  readonly sequences: Float64Array;
-  readonly ends: Uint32Array;
+  readonly frames: FramesParts | undefined;
 }
 
 export type WriterRequest = { type: "append"; records: PackedRecords } | { type: "close" };
