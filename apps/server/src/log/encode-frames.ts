@@ -8,6 +8,28 @@ import { varintBytes, varintTag, writeText, writeVarint } from "./wire-format.ts
 const idField = 1;
 const sequenceField = 7;
 
+/** Frames that are written together take no more bytes than this, a single larger one aside. */
+const maxWriteBytes = 64 * 1024;
+
+/** Makes the frames of messages of a room, in pieces that are fit for one write each. */
+export function encodeFramePieces(stored: readonly StoredMessage[]): Frames[] {
+  const pieces: Frames[] = [];
+  let start = 0;
+  let bytes = 0;
+  for (const [index, { payload }] of stored.entries()) {
+    bytes += payload.byteLength;
+    if (bytes > maxWriteBytes && index > start) {
+      pieces.push(encodeFrames(stored.slice(start, index)));
+      start = index;
+      bytes = payload.byteLength;
+    }
+  }
+  if (start < stored.length) {
+    pieces.push(encodeFrames(start === 0 ? stored : stored.slice(start)));
+  }
+  return pieces;
+}
+
 /**
  * Makes the frames of messages of a room, one at least: completes each with its id and
  * sequence and puts it in its envelope, once for all its readers. They have memory of their

@@ -4,7 +4,6 @@ import { encodeFrames } from "./encode-frames.ts";
 import type { Frames } from "./frames.ts";
 import {
   type AppendRecord,
-  type CommittedMessage,
   type MessageLog,
   MessageLogError,
   type Page,
@@ -36,11 +35,14 @@ export function contents(page: Pick<Page, "messages">): string[] {
   return page.messages.map(({ payload }) => new TextDecoder().decode(payload));
 }
 
-function everyFrame(frames: Frames): [sequence: number, bytesFromThere: Buffer][] {
-  return Array.from({ length: frames.messageCount }, (_, index) => [
-    frames.sequenceAt(index),
-    Buffer.from(frames.framesFrom(index).bytes),
-  ]);
+function everyFrame(frames: Frames): [sequence: number, frame: Buffer][] {
+  const { messageCount } = frames;
+  return Array.from({ length: messageCount }, (_, index) => {
+    const rest = frames.framesFrom(index).bytes;
+    const isLast = index === messageCount - 1;
+    const bytes = isLast ? 0 : frames.framesFrom(index + 1).bytes.byteLength;
+    return [frames.sequenceAt(index), Buffer.from(rest.subarray(0, rest.byteLength - bytes))];
+  });
 }
 
 /** The tests that every engine passes. */
@@ -51,9 +53,16 @@ export function testMessageLogContract(
   function contractTest(name: string, run: (fixture: MessageLogFixture) => Promise<void>): void {
     test(`${engine}: ${name}`, async () => {
       const fixture = await createFixture();
+      const opened: MessageLog[] = [];
+      const open: MessageLogFixture["open"] = async (options) => {
+        const log = await fixture.open(options);
+        opened.push(log);
+        return log;
+      };
       try {
-        await run(fixture);
+        await run({ ...fixture, open });
       } finally {
+        await Promise.all(opened.map((log) => log.close()));
         await fixture.dispose();
       }
     });
@@ -218,35 +227,59 @@ export function testMessageLogContract(
     "followers get every message once, in order, before the append resolves",
     async ({ open }) => {
       const log = await open();
-      const followed: CommittedMessage[] = [];
-      const stop = log.follow((messages) => {
-        followed.push(...messages);
-      });
+      const names = ["room 0", "room 1", "room 2"];
+      const followed = new Map(names.map((name) => [name, [] as ReturnType<typeof everyFrame>]));
+      const stops = names.map((name) =>
+        log.follow(name, ({ after, frames }) => {
+          const messages = followed.get(name) ?? [];
+          assert.equal(after, messages.at(-1)?.[0] ?? 0, "there is no gap");
+          messages.push(...frames.flatMap(everyFrame));
+        }),
+      );
       const appends = Array.from({ length: 200 }, async (_, index) => {
         const key = `key ${index % 150}`;
-        const [result] = await log.append([record(`room ${index % 3}`, String(index), key)]);
+        const room = `room ${index % 3}`;
+        const [result] = await log.append([record(room, String(index), key)]);
         assert.ok(
-          result?.duplicate || followed.some(({ number }) => number === result?.number),
+          result?.duplicate ||
+            followed.get(room)?.some(([sequence]) => sequence === result?.sequence),
           "followed before it was acknowledged",
         );
       });
       await Promise.all(appends);
-      assert.equal(followed.length, 150);
-      for (const name of ["room 0", "room 1", "room 2"]) {
-        const ofRoom = followed.filter(({ room }) => room === name);
-        const page = await log.read(name, 0, "forwards", everything);
-        assert.deepEqual(contents({ messages: ofRoom }), contents(page));
-        assert.deepEqual(
-          ofRoom.map(({ sequence, number }) => [sequence, number]),
-          page.messages.map(({ sequence, number }) => [sequence, number]),
-        );
+      for (const name of names) {
+        const { frames } = await log.readFrames(name, "oldest", everything);
+        assert.equal(frames?.messageCount, 50);
+        assert.deepEqual(followed.get(name), everyFrame(frames));
       }
-      stop();
-      await log.append([record("a", "unseen")]);
-      assert.equal(followed.length, 150);
+      for (const stop of stops) {
+        stop();
+      }
+      await log.append([record("room 0", "unseen")]);
+      assert.equal(followed.get("room 0")?.length, 50);
       await log.close();
     },
   );
+
+  contractTest("a follower that throws stops neither others nor appends", async ({ open }) => {
+    const log = await open();
+    let followedCount = 0;
+    log.follow("a", () => {
+      throw new Error("a follower failed");
+    });
+    log.follow("a", ({ frames }) => {
+      followedCount += frames.reduce((sum, { messageCount }) => sum + messageCount, 0);
+    });
+    for (let count = 1; count <= 3; count++) {
+      const results = await log.append([record("a", "1"), record("b", "1")]);
+      assert.deepEqual(
+        results.map(({ sequence }) => sequence),
+        [count, count],
+      );
+      assert.equal(followedCount, count);
+    }
+    await log.close();
+  });
 
   contractTest("rooms are listed by name, a page at a time", async ({ open }) => {
     const log = await open();

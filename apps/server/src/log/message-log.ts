@@ -15,9 +15,9 @@ export interface MessageLog {
   readonly epoch: string;
 
   /**
-   * Appends the records in order, all of them or none, and resolves when they
-   * are durable. Calls made while one runs are committed together. Results
-   * stand in the order of the records.
+   * Appends the records, those of a room in order, all of them or none, and
+   * resolves when they are durable. Calls made while one runs are committed
+   * together. Results stand in the order of the records.
    *
    * A record whose idempotency key was used by the same user in the same room
    * within the window is not appended: its result is the first one's, marked as
@@ -28,11 +28,12 @@ export interface MessageLog {
   append(records: readonly AppendRecord[]): Promise<AppendResult[]>;
 
   /**
-   * Calls back with every message committed from now on, whoever appended it:
-   * once each and in the order of its room. A call to `append` resolves after
-   * the callback has had its messages. Returns a function that stops it.
+   * Hands a room's messages to the follower from now on, whoever appended them: once each
+   * and in order, as frames. A call to `append` resolves after the followers have had its
+   * messages. What a follower throws concerns neither others nor who appended. Returns a
+   * function that stops it.
    */
-  follow(onCommitted: (messages: readonly CommittedMessage[]) => void): () => void;
+  follow(room: string, follower: Follower): () => void;
 
   /**
    * Reads the messages of a room from a place in it, in one direction; a page has them
@@ -92,10 +93,16 @@ export interface StoredMessage {
   readonly payload: Uint8Array;
 }
 
-/** A message that has just become durable. */
-export interface CommittedMessage extends StoredMessage {
-  readonly room: string;
+/** Messages of a room that have just become durable. */
+export interface CommittedBatch {
+  /** The sequence that they follow on: there is nothing in between. */
+  readonly after: number;
+  /** In pieces that are fit for one write each. */
+  readonly frames: readonly Frames[];
 }
+
+/** Takes the batches of a room. */
+export type Follower = (batch: CommittedBatch) => void;
 
 /**
  * Where a page starts: at a sequence, whose message is not part of it; with the oldest

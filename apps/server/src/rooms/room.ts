@@ -1,4 +1,4 @@
-import type { RoomExtent, StoredMessage } from "../log/message-log.ts";
+import type { CommittedBatch, MessageLog } from "../log/message-log.ts";
 import type { CursorReader } from "./cursor.ts";
 import { Presence } from "./presence.ts";
 import { Tail, type TailBudget } from "./tail.ts";
@@ -7,32 +7,36 @@ export interface RoomOptions {
   readonly tailBytes: number;
   readonly tailBudget: TailBudget;
   readonly presenceGraceMs: number;
+  /** Called when the room's tail has new messages, before its readers are. */
+  readonly onMessages: (room: Room) => void;
 }
 
-/** A room that is in use: its tail, who is in it, and who waits for its next message. */
+/**
+ * A room that is in use: its tail, who is in it, and who waits for its next message. It
+ * follows the log until it is closed.
+ */
 export class Room {
   readonly name: string;
   readonly presence: Presence;
   /** Resolves when the room knows its place in the log; rejects with a MessageLogError. */
   readonly ready: Promise<void>;
+  readonly #options: RoomOptions;
   readonly #readers = new Set<CursorReader>();
   /** Those of them who are told who comes and goes. */
   readonly #presenceReaders = new Set<CursorReader>();
+  readonly #stopFollowing: () => void;
   #tail: Tail | undefined;
   #head = 0;
   #pins = 0;
-  /** What was committed while the extent was being read. */
-  #early: StoredMessage[] = [];
 
-  constructor(name: string, extent: Promise<RoomExtent>, options: RoomOptions) {
+  constructor(name: string, log: MessageLog, options: RoomOptions) {
     this.name = name;
+    this.#options = options;
     this.presence = new Presence(options.presenceGraceMs, () => notify(this.#presenceReaders));
-    this.ready = extent.then(({ head }) => {
-      this.#head = head;
-      this.#tail = new Tail(head, options.tailBytes, options.tailBudget);
-      const early = this.#early;
-      this.#early = [];
-      this.push(early);
+    this.#stopFollowing = log.follow(name, (batch) => this.#onCommitted(batch));
+    this.ready = log.extent(name).then(({ head }) => {
+      // A batch that came meanwhile has told as much.
+      this.#tail ??= this.#startAfter(head);
     });
   }
 
@@ -68,25 +72,6 @@ export class Room {
     this.#tail?.clear();
   }
 
-  /** Takes committed messages, in order; whoever calls wakes the room afterwards. */
-  push(messages: readonly StoredMessage[]): void {
-    if (!this.#tail) {
-      this.#early.push(...messages);
-      return;
-    }
-    // What was committed while the extent was being read may be part of it.
-    const fresh = messages.filter(({ sequence }) => sequence > this.#head);
-    if (fresh.length > 0) {
-      this.#head = fresh.at(-1)?.sequence ?? this.#head;
-      this.#tail.push(fresh);
-    }
-  }
-
-  /** Tells the readers of new messages. */
-  wake(): void {
-    notify(this.#readers);
-  }
-
   addReader(reader: CursorReader, wantsPresence: boolean): void {
     this.#readers.add(reader);
     if (wantsPresence) {
@@ -97,6 +82,36 @@ export class Room {
   removeReader(reader: CursorReader): void {
     this.#readers.delete(reader);
     this.#presenceReaders.delete(reader);
+  }
+
+  /** Stops following the log and lets go of the messages in memory. */
+  close(): void {
+    this.#stopFollowing();
+    this.clearTail();
+  }
+
+  #startAfter(head: number): Tail {
+    const { tailBytes, tailBudget } = this.#options;
+    this.#head = head;
+    return new Tail(head, tailBytes, tailBudget);
+  }
+
+  #onCommitted({ after, frames }: CommittedBatch): void {
+    this.#tail ??= this.#startAfter(after);
+    if (after > this.#head) {
+      // Something is missing: readers find it in the log.
+      this.#tail.clear(after);
+    }
+    for (const piece of frames) {
+      // What was committed while the extent was being read may be part of it.
+      const index = piece.indexAfter(this.#head);
+      if (index < piece.messageCount) {
+        this.#head = piece.lastSequence;
+        this.#tail.push(piece.framesFrom(index));
+      }
+    }
+    this.#options.onMessages(this);
+    notify(this.#readers);
   }
 }
 

@@ -1,4 +1,4 @@
-import { type CommittedMessage, type MessageLog, MessageLogError } from "../log/message-log.ts";
+import { type MessageLog, MessageLogError } from "../log/message-log.ts";
 import { Cursor, type CursorOptions } from "./cursor.ts";
 import { PageCache } from "./page-cache.ts";
 import { Room } from "./room.ts";
@@ -26,8 +26,8 @@ export interface SubscribeOptions
 const unusedRoomMs = 60_000;
 
 /**
- * The rooms in use on this instance. Their tails are fed by the log's `follow`
- * alone, so it does not matter which instance or thread appended a message.
+ * The rooms in use on this instance. They follow the log, so it does not matter which
+ * instance or thread appended a message.
  */
 export class Rooms {
   readonly #log: MessageLog;
@@ -38,7 +38,6 @@ export class Rooms {
   #unusedBefore = new Set<Room>();
   readonly #tailBudget: TailBudget = { heldBytes: 0 };
   #subscriptionCount = 0;
-  readonly #stopFollowing: () => void;
   readonly #sweepTimer: NodeJS.Timeout;
 
   constructor(log: MessageLog, options: RoomsOptions = {}) {
@@ -50,7 +49,6 @@ export class Rooms {
       presenceGraceMs: options.presenceGraceMs ?? 5_000,
     };
     this.#pages = new PageCache(log, this.#options.pageCacheBytes);
-    this.#stopFollowing = log.follow((messages) => this.#onCommitted(messages));
     this.#sweepTimer = setInterval(() => this.#sweep(), unusedRoomMs);
     this.#sweepTimer.unref();
   }
@@ -113,20 +111,29 @@ export class Rooms {
 
   close(): void {
     clearInterval(this.#sweepTimer);
-    this.#stopFollowing();
+    for (const room of this.#rooms.values()) {
+      room.close();
+    }
   }
 
   #room(name: string): Room {
     let room = this.#rooms.get(name);
     if (!room) {
-      room = new Room(name, this.#log.extent(name), {
+      const opened = new Room(name, this.#log, {
         ...this.#options,
         tailBudget: this.#tailBudget,
+        onMessages: this.#onMessages,
       });
-      this.#rooms.set(name, room);
-      room.ready.catch(() => this.#rooms.delete(name));
+      this.#rooms.set(name, opened);
+      opened.ready.catch(() => this.#forget(opened));
+      room = opened;
     }
     return room;
+  }
+
+  #forget(room: Room): void {
+    room.close();
+    this.#rooms.delete(room.name);
   }
 
   async #startAfter(room: Room, start: SubscribeOptions["start"]): Promise<number> {
@@ -146,27 +153,11 @@ export class Rooms {
     return start;
   }
 
-  #onCommitted(messages: readonly CommittedMessage[]): void {
-    const batches = new Map<Room, CommittedMessage[]>();
-    for (const message of messages) {
-      const room = this.#rooms.get(message.room);
-      const batch = room && batches.get(room);
-      if (batch) {
-        batch.push(message);
-      } else if (room) {
-        batches.set(room, [message]);
-      }
-    }
-    for (const [room, batch] of batches) {
-      room.push(batch);
-      this.#rooms.delete(room.name);
-      this.#rooms.set(room.name, room);
-    }
+  readonly #onMessages = (room: Room): void => {
+    this.#rooms.delete(room.name);
+    this.#rooms.set(room.name, room);
     this.#shrinkTails();
-    for (const room of batches.keys()) {
-      room.wake();
-    }
-  }
+  };
 
   #shrinkTails(): void {
     for (const room of this.#rooms.values()) {
@@ -182,8 +173,7 @@ export class Rooms {
     const unused = new Set([...this.#rooms.values()].filter((room) => room.unused));
     for (const room of unused) {
       if (this.#unusedBefore.has(room)) {
-        this.#rooms.delete(room.name);
-        room.clearTail();
+        this.#forget(room);
         unused.delete(room);
       }
     }

@@ -1,9 +1,4 @@
-import { encodeFrames } from "../log/encode-frames.ts";
 import type { Frames } from "../log/frames.ts";
-import type { StoredMessage } from "../log/message-log.ts";
-
-/** A chunk takes no more messages than this, one message aside: a write is no larger. */
-const maxChunkBytes = 64 * 1024;
 
 /** Counts the bytes of all tails that share it. */
 export interface TailBudget {
@@ -37,12 +32,9 @@ export class Tail {
   }
 
   /** Adds the room's next messages; lets go of the oldest ones when there are too many bytes. */
-  push(messages: readonly StoredMessage[]): void {
-    for (const group of groupByBytes(messages)) {
-      const chunk = encodeFrames(group);
-      this.#chunks.push(chunk);
-      this.#count(chunk.heldBytes);
-    }
+  push(frames: Frames): void {
+    this.#chunks.push(frames);
+    this.#count(frames.heldBytes);
     while (this.#bytes > this.#maxBytes) {
       const oldest = this.#chunks[this.#start] as Frames;
       this.#chunks[this.#start] = undefined;
@@ -56,9 +48,9 @@ export class Tail {
     }
   }
 
-  /** Lets go of everything. */
-  clear(): void {
-    this.#startsAfter = this.#chunks.at(-1)?.lastSequence ?? this.#startsAfter;
+  /** Lets go of everything; what is pushed next follows on the sequence. */
+  clear(startsAfter: number = this.#chunks.at(-1)?.lastSequence ?? this.#startsAfter): void {
+    this.#startsAfter = startsAfter;
     this.#chunks = [];
     this.#start = 0;
     this.#count(-this.#bytes);
@@ -89,21 +81,5 @@ export class Tail {
   #count(bytes: number): void {
     this.#bytes += bytes;
     this.#budget.heldBytes += bytes;
-  }
-}
-
-function* groupByBytes(messages: readonly StoredMessage[]): Generator<readonly StoredMessage[]> {
-  let start = 0;
-  let bytes = 0;
-  for (const [index, { payload }] of messages.entries()) {
-    bytes += payload.byteLength;
-    if (bytes > maxChunkBytes && index > start) {
-      yield messages.slice(start, index);
-      start = index;
-      bytes = payload.byteLength;
-    }
-  }
-  if (start < messages.length) {
-    yield start === 0 ? messages : messages.slice(start);
   }
 }

@@ -6,7 +6,7 @@ import {
   type PackedResults,
   recordFields,
   resultFields,
-} from "./worker-messages.ts";
+} from "./packed-records.ts";
 
 /** A message among the oldest of its room. */
 export interface OldMessage {
@@ -67,42 +67,41 @@ export class MessageStore {
   append(records: PackedRecords): PackedResults {
     return this.#transaction("cannot append to the message log", () => {
       const { fields, payloads, keys } = records;
-      const rooms = records.rooms.map((name) => this.#room(name));
-      const count = fields.length / recordFields;
-      const results = new Float64Array(count * resultFields);
-      const touched = new Set<Room>();
+      const { insertMessage, putKey } = this.#statements;
+      const results = new Float64Array((fields.length / recordFields) * resultFields);
+      let index = 0;
       let offset = 0;
-      for (let index = 0; index < count; index++) {
-        const at = index * recordFields;
-        const room = rooms[fields[at] as number] as Room;
-        const receivedAtMs = fields[at + 1] as number;
-        const payloadBytes = fields[at + 2] as number;
-        const start = offset;
-        offset += payloadBytes;
-        const key = keys.get(index);
-        const first = key && this.#firstWithKey(room, key, receivedAtMs);
-        if (first) {
-          results.set([...first, 1], index * resultFields);
-          continue;
+      for (const [at, name] of records.rooms.entries()) {
+        const room = this.#room(name);
+        const headBefore = room.head;
+        for (const end = index + (records.counts[at] as number); index < end; index++) {
+          const receivedAtMs = fields[index * recordFields] as number;
+          const payloadBytes = fields[index * recordFields + 1] as number;
+          const start = offset;
+          offset += payloadBytes;
+          const key = keys.get(index);
+          const first = key && this.#firstWithKey(room, key, receivedAtMs);
+          if (first) {
+            results.set([...first, 1], index * resultFields);
+            continue;
+          }
+          room.head += 1;
+          room.messageCount += 1;
+          room.bytes += payloadBytes;
+          this.#lastNumber += 1;
+          const payload = payloads.subarray(start, offset);
+          insertMessage.run(room.id, room.head, this.#lastNumber, receivedAtMs, payload);
+          if (key) {
+            const { user, idempotencyKey } = key;
+            putKey.run(room.id, user, idempotencyKey, room.head, this.#lastNumber, receivedAtMs);
+          }
+          results[index * resultFields] = room.head;
+          results[index * resultFields + 1] = this.#lastNumber;
+          results[index * resultFields + 2] = receivedAtMs;
         }
-        room.head += 1;
-        room.messageCount += 1;
-        room.bytes += payloadBytes;
-        this.#lastNumber += 1;
-        const payload = payloads.subarray(start, offset);
-        const { insertMessage, putKey } = this.#statements;
-        insertMessage.run(room.id, room.head, this.#lastNumber, receivedAtMs, payload);
-        if (key) {
-          const { user, idempotencyKey } = key;
-          putKey.run(room.id, user, idempotencyKey, room.head, this.#lastNumber, receivedAtMs);
+        if (room.head > headBefore) {
+          this.#updateRoom(room);
         }
-        results[index * resultFields] = room.head;
-        results[index * resultFields + 1] = this.#lastNumber;
-        results[index * resultFields + 2] = receivedAtMs;
-        touched.add(room);
-      }
-      for (const room of touched) {
-        this.#updateRoom(room);
       }
       this.#statements.updateLog.run(this.#lastNumber);
       return results;

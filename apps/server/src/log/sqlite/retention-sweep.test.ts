@@ -5,8 +5,8 @@ import { temporaryFolder } from "@parley/testing/temporary-folder";
 import { MessageLogError } from "../message-log.ts";
 import { databasePath, openForWriting } from "./database.ts";
 import { MessageStore } from "./message-store.ts";
+import { groupByRoom, packRecords } from "./packed-records.ts";
 import { type RetentionLimits, RetentionSweep } from "./retention-sweep.ts";
-import { packRecords } from "./worker-messages.ts";
 
 const payloadBytes = 100;
 
@@ -30,7 +30,7 @@ function createSweep(t: TestContext, limits: Partial<RetentionLimits>) {
       receivedAtMs,
       payload: new Uint8Array(payloadBytes),
     }));
-    store.append(packRecords(records));
+    store.append(packRecords(groupByRoom([records])));
     return { rooms: [room], messages: count, bytes: count * payloadBytes };
   };
   const count = (table: "message" | "idempotency") =>

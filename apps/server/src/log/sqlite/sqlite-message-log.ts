@@ -1,11 +1,13 @@
 import { once } from "node:events";
 import type { DatabaseSync } from "node:sqlite";
 import { Worker } from "node:worker_threads";
+import { encodeFramePieces } from "../encode-frames.ts";
+import { Followers } from "../followers.ts";
 import { Frames } from "../frames.ts";
 import {
   type AppendRecord,
   type AppendResult,
-  type CommittedMessage,
+  type Follower,
   type FramesPage,
   type MessageLog,
   MessageLogError,
@@ -15,21 +17,21 @@ import {
   type PageLimit,
   type PageStart,
   type RoomExtent,
+  type StoredMessage,
 } from "../message-log.ts";
+import { CommitQueue } from "./commit-queue.ts";
 import { lockDataFolder } from "./database.ts";
 import { ReadQueue } from "./read-queue.ts";
 import {
   fromPlainError,
   type PackedFrames,
   type PackedPage,
-  packRecords,
   type ReaderQuery,
   type ReaderRequest,
   type ReaderResponse,
   type SqliteWorkerData,
   type SqliteWriterData,
   unpackPage,
-  unpackResults,
   type WriterRequest,
   type WriterResponse,
 } from "./worker-messages.ts";
@@ -50,19 +52,6 @@ export interface SqliteMessageLogOptions {
   /** Told when a thread of the log has died: every call fails from then on. */
   readonly onFailure?: (error: MessageLogError) => void;
 }
-
-interface PendingAppend {
-  readonly records: readonly AppendRecord[];
-  readonly bytes: number;
-  readonly resolve: (results: AppendResult[]) => void;
-  readonly reject: (error: MessageLogError) => void;
-}
-
-/** What one transaction takes at most, a single larger append aside. */
-const maxCommitRecords = 8_192;
-const maxCommitBytes = 16 * 1024 * 1024;
-/** What may wait for the writer before appends are refused. */
-const maxPendingBytes = 256 * 1024 * 1024;
 
 /**
  * Opens the message log in a data folder: SQLite in WAL mode with
@@ -124,15 +113,11 @@ class SqliteMessageLog implements MessageLog {
   readonly #lock: DatabaseSync;
   readonly #writer: Worker;
   readonly #reader: Worker;
-  readonly #followers = new Set<(messages: readonly CommittedMessage[]) => void>();
-  #waiting: PendingAppend[] = [];
-  #committing: PendingAppend[] = [];
-  #pendingBytes = 0;
-  #isCommitDue = false;
+  readonly #followers: Followers;
+  readonly #commits: CommitQueue;
   readonly #reads: ReadQueue;
   /** Set when the log takes no more calls: closed, or a thread of it has died. */
   #ended: MessageLogError | undefined;
-  #drained: (() => void) | undefined;
   #closed: Promise<void> | undefined;
 
   constructor(
@@ -146,16 +131,29 @@ class SqliteMessageLog implements MessageLog {
     this.#lock = lock;
     this.#writer = writer;
     this.#reader = reader;
+    this.#followers = new Followers((error) => onWarning?.(`a follower failed: ${error}`));
+    this.#commits = new CommitQueue({
+      send: (records) =>
+        writer.postMessage({ type: "append", records } satisfies WriterRequest, [
+          records.payloads.buffer,
+        ]),
+      onCommitted: (room, messages) =>
+        this.#followers.deliver(room, () => ({
+          // Sequences are dense.
+          after: (messages[0] as StoredMessage).sequence - 1,
+          frames: encodeFramePieces(messages),
+        })),
+    });
+    this.#reads = new ReadQueue((query) => reader.postMessage({ query } satisfies ReaderRequest));
     writer.on("message", (response: WriterResponse) => {
       if (response.type === "warning") {
         onWarning?.(response.message);
       } else if (response.type === "appended") {
-        this.#onAppended(unpackResults(response.results));
+        this.#commits.onAppended(response.results);
       } else if (response.type === "failed") {
-        this.#onFailed(fromPlainError(response.error));
+        this.#commits.onFailed(fromPlainError(response.error));
       }
     });
-    this.#reads = new ReadQueue((query) => reader.postMessage({ query } satisfies ReaderRequest));
     reader.on("message", (response: ReaderResponse) => {
       if (!("type" in response)) {
         this.#reads.onResponse(response);
@@ -175,28 +173,11 @@ class SqliteMessageLog implements MessageLog {
   }
 
   append(records: readonly AppendRecord[]): Promise<AppendResult[]> {
-    if (this.#ended) {
-      return Promise.reject(this.#ended);
-    }
-    if (records.length === 0) {
-      return Promise.resolve([]);
-    }
-    if (this.#pendingBytes > maxPendingBytes) {
-      return Promise.reject(
-        new MessageLogError("overloaded", "too many messages wait to be written"),
-      );
-    }
-    return new Promise((resolve, reject) => {
-      const bytes = records.reduce((sum, record) => sum + record.payload.byteLength, 0);
-      this.#waiting.push({ records, bytes, resolve, reject });
-      this.#pendingBytes += bytes;
-      this.#commitSoon();
-    });
+    return this.#ended ? Promise.reject(this.#ended) : this.#commits.append(records);
   }
 
-  follow(onCommitted: (messages: readonly CommittedMessage[]) => void): () => void {
-    this.#followers.add(onCommitted);
-    return () => this.#followers.delete(onCommitted);
+  follow(room: string, follower: Follower): () => void {
+    return this.#followers.add(room, follower);
   }
 
   async read(
@@ -242,11 +223,7 @@ class SqliteMessageLog implements MessageLog {
 
   async #close(): Promise<void> {
     this.#ended ??= new MessageLogError("unavailable", "the message log is closed");
-    if (this.#committing.length > 0 || this.#waiting.length > 0) {
-      await new Promise<void>((resolve) => {
-        this.#drained = resolve;
-      });
-    }
+    await this.#commits.drained();
     this.#end(this.#ended);
     await Promise.all([
       endWorker(this.#writer, { type: "close" } satisfies WriterRequest),
@@ -255,101 +232,14 @@ class SqliteMessageLog implements MessageLog {
     this.#lock.close();
   }
 
-  /**
-   * Sends what waits to the writer at the end of the turn, so that all that arrived in it
-   * shares a commit. Not while a commit runs: what comes then gathers for the next, which
-   * follows at once.
-   */
-  #commitSoon(): void {
-    if (!this.#isCommitDue && this.#committing.length === 0) {
-      this.#isCommitDue = true;
-      setImmediate(() => {
-        this.#isCommitDue = false;
-        this.#commit();
-      });
-    }
-  }
-
-  #commit(): void {
-    // The log may have ended meanwhile.
-    if (this.#waiting.length === 0) {
-      return;
-    }
-    let records = 0;
-    let bytes = 0;
-    let count = 0;
-    for (const pending of this.#waiting) {
-      records += pending.records.length;
-      bytes += pending.bytes;
-      if (count > 0 && (records > maxCommitRecords || bytes > maxCommitBytes)) {
-        break;
-      }
-      count += 1;
-    }
-    this.#committing = this.#waiting.splice(0, count);
-    const packed = packRecords(this.#committing.flatMap((pending) => pending.records));
-    this.#writer.postMessage({ type: "append", records: packed } satisfies WriterRequest, [
-      packed.payloads.buffer,
-    ]);
-  }
-
-  #onAppended(results: AppendResult[]): void {
-    const committed = this.#takeCommitting();
-    const messages: CommittedMessage[] = [];
-    let index = 0;
-    for (const { records } of committed) {
-      for (const { room, payload } of records) {
-        const { sequence, number, duplicate } = results[index] as AppendResult;
-        index += 1;
-        if (!duplicate) {
-          messages.push({ room, sequence, number, payload });
-        }
-      }
-    }
-    for (const follower of messages.length > 0 ? this.#followers : []) {
-      follower(messages);
-    }
-    let offset = 0;
-    for (const { records, resolve } of committed) {
-      resolve(results.slice(offset, offset + records.length));
-      offset += records.length;
-    }
-  }
-
-  #onFailed(error: MessageLogError): void {
-    for (const { reject } of this.#takeCommitting()) {
-      reject(error);
-    }
-  }
-
-  #takeCommitting(): PendingAppend[] {
-    const committed = this.#committing;
-    this.#committing = [];
-    this.#pendingBytes -= committed.reduce((sum, pending) => sum + pending.bytes, 0);
-    if (this.#waiting.length > 0) {
-      this.#commit();
-    } else {
-      this.#drained?.();
-    }
-    return committed;
-  }
-
   #read<T>(query: ReaderQuery): Promise<T> {
-    if (this.#ended) {
-      return Promise.reject(this.#ended);
-    }
-    return this.#reads.read(query);
+    return this.#ended ? Promise.reject(this.#ended) : this.#reads.read(query);
   }
 
   #end(error: MessageLogError): void {
     this.#ended = error;
-    for (const { reject } of [...this.#committing, ...this.#waiting]) {
-      reject(error);
-    }
-    this.#committing = [];
-    this.#waiting = [];
+    this.#commits.end(error);
     this.#reads.end(error);
-    this.#drained?.();
   }
 }
 

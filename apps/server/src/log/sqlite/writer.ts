@@ -1,9 +1,9 @@
 import { parentPort, workerData } from "node:worker_threads";
 import { openForWriting } from "./database.ts";
 import { MessageStore } from "./message-store.ts";
+import { recordFields } from "./packed-records.ts";
 import { RetentionSweep } from "./retention-sweep.ts";
 import {
-  recordFields,
   type SqliteWriterData,
   toPlainError,
   type WriterRequest,
