@@ -21,7 +21,7 @@ import { AppendPipeline } from "../log/append-pipeline.ts";
 import { messageId } from "../log/message-id.ts";
 import type { AppendResult, NamedRoomExtent } from "../log/message-log.ts";
 import { toMessage, toRecord } from "../log/payload.ts";
-import { compareNames } from "../rooms/rooms.ts";
+import { compareNames } from "../rooms/compare-names.ts";
 import {
   type ChatContext,
   onEnding,
@@ -155,8 +155,7 @@ async function listRooms({ log, rooms }: ChatContext, { pageSize, pageToken }: L
   const storedNames = new Set(stored.map(({ name }) => name));
   const occupied: NamedRoomExtent[] = await Promise.all(
     rooms
-      .occupied(pageToken)
-      .slice(0, limit + 1)
+      .occupied(pageToken, limit + 1)
       .filter((name) => !storedNames.has(name))
       .map(async (name) => ({ name, ...(await log.extent(name)) })),
   );

@@ -9,6 +9,8 @@ export interface RoomOptions {
   readonly presenceGraceMs: number;
   /** Called when the room's tail has new messages, before its readers are. */
   readonly onMessages: (room: Room) => void;
+  /** Called when somebody has come or gone, before the readers are told. */
+  readonly onPresence: (room: Room) => void;
 }
 
 /**
@@ -32,7 +34,10 @@ export class Room {
   constructor(name: string, log: MessageLog, options: RoomOptions) {
     this.name = name;
     this.#options = options;
-    this.presence = new Presence(options.presenceGraceMs, () => notify(this.#presenceReaders));
+    this.presence = new Presence(options.presenceGraceMs, () => {
+      options.onPresence(this);
+      notify(this.#presenceReaders);
+    });
     this.#stopFollowing = log.follow(name, (batch) => this.#onCommitted(batch));
     this.ready = log.extent(name).then(({ head }) => {
       // A batch that came meanwhile has told as much.

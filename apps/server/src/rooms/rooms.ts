@@ -2,6 +2,7 @@ import { type MessageLog, MessageLogError } from "../log/message-log.ts";
 import { Cursor, type CursorOptions } from "./cursor.ts";
 import { PageCache } from "./page-cache.ts";
 import { Room } from "./room.ts";
+import { SortedNames } from "./sorted-names.ts";
 import type { TailBudget } from "./tail.ts";
 
 export interface RoomsOptions {
@@ -35,6 +36,7 @@ export class Rooms {
   readonly #pages: PageCache;
   /** In the order of their last message, the most recent one last. */
   readonly #rooms = new Map<string, Room>();
+  readonly #occupied = new SortedNames();
   #unusedBefore = new Set<Room>();
   readonly #tailBudget: TailBudget = { heldBytes: 0 };
   #subscriptionCount = 0;
@@ -96,12 +98,9 @@ export class Rooms {
     room.unpin();
   };
 
-  /** The names after a name of the rooms that have members, in code point order. */
-  occupied(afterName: string): string[] {
-    return [...this.#rooms.values()]
-      .filter(({ name, presence }) => presence.memberCount > 0 && compareNames(name, afterName) > 0)
-      .map(({ name }) => name)
-      .sort(compareNames);
+  /** The first names after a name of the rooms that have members, in code point order. */
+  occupied(afterName: string, limit: number): string[] {
+    return this.#occupied.after(afterName, limit);
   }
 
   /** Who is in a room, by name. */
@@ -123,6 +122,7 @@ export class Rooms {
         ...this.#options,
         tailBudget: this.#tailBudget,
         onMessages: this.#onMessages,
+        onPresence: this.#onPresence,
       });
       this.#rooms.set(name, opened);
       opened.ready.catch(() => this.#forget(opened));
@@ -159,6 +159,14 @@ export class Rooms {
     this.#shrinkTails();
   };
 
+  readonly #onPresence = ({ name, presence }: Room): void => {
+    if (presence.memberCount > 0) {
+      this.#occupied.add(name);
+    } else {
+      this.#occupied.delete(name);
+    }
+  };
+
   #shrinkTails(): void {
     for (const room of this.#rooms.values()) {
       if (this.#tailBudget.heldBytes <= this.#options.totalTailBytes) {
@@ -179,9 +187,4 @@ export class Rooms {
     }
     this.#unusedBefore = unused;
   }
-}
-
-/** Orders names by code point, as the log does; JavaScript's `<` orders by UTF-16 unit. */
-export function compareNames(a: string, b: string): number {
-  return Buffer.compare(Buffer.from(a), Buffer.from(b));
 }
