@@ -24,6 +24,7 @@ test("what nobody said is as documented", () => {
     totalTailBytes: 64 * 1024 ** 2,
     drainTimeoutMs: 10 * second,
     newEpoch: false,
+    sync: "disk",
     leanPath: true,
     webFolder: fileURLToPath(new URL("../../web/dist", import.meta.url)),
   } satisfies Config);
@@ -34,6 +35,7 @@ const cases: [flag: string, text: string, key: keyof Config, value: unknown][] =
   ["--port", "0", "port", 0],
   ["--port", "65535", "port", 65_535],
   ["--data", "/srv/a b", "data", "/srv/a b"],
+  ["--sync", "system", "sync", "system"],
   ["--retention-age", "30d", "retentionMs", 30 * day],
   ["--retention-age", "1.5h", "retentionMs", day / 16],
   ["--retention-bytes", "2GiB", "retentionBytes", 2 * 1024 ** 3],

@@ -3,6 +3,7 @@ import { hostname } from "node:os";
 import { fileURLToPath } from "node:url";
 import { createOriginCheck } from "@parley/host/cors";
 import { Command, InvalidArgumentError, Option } from "commander";
+import { type SyncMode, syncModes } from "./log/sqlite/database.ts";
 
 /** All that the server can be told, from flags and the environment. */
 export interface Config {
@@ -24,6 +25,8 @@ export interface Config {
   readonly totalTailBytes: number;
   readonly drainTimeoutMs: number;
   readonly newEpoch: boolean;
+  /** What an acknowledgement says of a message: it is on the disk, or with the system. */
+  readonly sync: SyncMode;
   readonly leanPath: boolean;
   /** Where the web app was built to. Undefined serves none. */
   readonly webFolder: string | undefined;
@@ -63,6 +66,7 @@ export function readConfig(args: readonly string[]): Config {
     totalTailBytes: options.totalTailBytes,
     drainTimeoutMs: options.drainTimeout,
     newEpoch: options.newEpoch,
+    sync: options.sync,
     leanPath: options.leanPath,
     webFolder: options.web === false ? undefined : options.web,
   };
@@ -109,6 +113,16 @@ function createCommand(): Command {
         .argParser(parseNonEmpty),
     )
     .addOption(new Option("--no-web", "serve no web app"))
+    .addOption(
+      option(
+        "--sync <where>",
+        "where a message is before it is acknowledged: on disk, or with the operating system, " +
+          "which is faster, survives a killed server, but not a power failure",
+        "SYNC",
+      )
+        .default("disk")
+        .choices(syncModes),
+    )
     .addOption(
       option("--retention-age <duration>", "how long a message is kept", "RETENTION_AGE")
         .default(0, "for ever")

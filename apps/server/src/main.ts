@@ -13,6 +13,7 @@ async function main(config: Config): Promise<void> {
     retentionBytes: config.retentionBytes,
     idempotencyWindowMs: config.idempotencyWindowMs,
     newEpoch: config.newEpoch,
+    sync: config.sync,
     onWarning: (message) => app.log.warn(message),
     onFailure: (error) => {
       // What is left cannot serve: a supervisor starts it anew, and the log recovers.

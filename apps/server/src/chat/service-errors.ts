@@ -39,6 +39,9 @@ export function fromMessageLogError(error: MessageLogError, epoch: string): Conn
   if (error.code === "out-of-range" && error.extent) {
     return outOfRange(epoch, error.extent, error.message);
   }
+  if (error.code === "damaged") {
+    return new ConnectError(error.message, Code.DataLoss, undefined, undefined, error);
+  }
   const code = error.code === "unavailable" ? Code.Unavailable : Code.ResourceExhausted;
   return new ConnectError(
     error.message,

@@ -157,8 +157,14 @@ export interface NamedRoomExtent extends RoomExtent {
  * - full: there is no space left; can be retried once there is.
  * - overloaded: too much waits to be written or read; can be retried.
  * - unavailable: the store cannot be read or written; can be retried.
+ * - damaged: what the store holds of this is not what was stored; final.
  */
-export type MessageLogErrorCode = "out-of-range" | "full" | "overloaded" | "unavailable";
+export type MessageLogErrorCode =
+  | "out-of-range"
+  | "full"
+  | "overloaded"
+  | "unavailable"
+  | "damaged";
 
 /** What a message log throws. Nothing of a failed append is stored. */
 export class MessageLogError extends Error {
@@ -179,7 +185,7 @@ export class MessageLogError extends Error {
 
   /** Whether the same call may succeed later. */
   get retryable(): boolean {
-    return this.code !== "out-of-range";
+    return this.code !== "out-of-range" && this.code !== "damaged";
   }
 
   static outOfRange(room: string, sequence: number, extent: RoomExtent): MessageLogError {

@@ -1,5 +1,5 @@
 import type { DatabaseSync, StatementSync } from "node:sqlite";
-import { translateErrors } from "./database.ts";
+import { closeAfterWriting, translateErrors } from "./database.ts";
 import {
   type PackedKey,
   type PackedRecords,
@@ -7,6 +7,8 @@ import {
   recordFields,
   resultFields,
 } from "./packed-records.ts";
+
+import type { SqliteWriterData } from "./worker-messages.ts";
 
 /** A message among the oldest of its room. */
 export interface OldMessage {
@@ -46,14 +48,21 @@ const maxCachedRooms = 10_000;
  */
 export class MessageStore {
   readonly #database: DatabaseSync;
+  readonly #folder: string;
   readonly #idempotencyWindowMs: number;
   readonly #rooms = new Map<string, Room>();
   readonly #statements: ReturnType<typeof prepareStatements>;
   #lastNumber = 0;
+  /** Whether what is remembered is that of a transaction that failed. */
+  #isStale = false;
 
   /** @param database - opened for writing; closed with the store */
-  constructor(database: DatabaseSync, idempotencyWindowMs: number) {
+  constructor(
+    database: DatabaseSync,
+    { folder, idempotencyWindowMs }: Pick<SqliteWriterData, "folder" | "idempotencyWindowMs">,
+  ) {
     this.#database = database;
+    this.#folder = folder;
     this.#idempotencyWindowMs = idempotencyWindowMs;
     this.#statements = prepareStatements(database);
     this.#forget();
@@ -158,7 +167,7 @@ export class MessageStore {
   }
 
   close(): void {
-    this.#database.close();
+    closeAfterWriting(this.#database, this.#folder);
   }
 
   /** Returns whether the budget ended before there was nothing to remove. */
@@ -235,16 +244,20 @@ export class MessageStore {
     }
     return translateErrors(what, () => {
       try {
+        if (this.#isStale) {
+          this.#forget();
+        }
         this.#database.exec("BEGIN IMMEDIATE");
         const value = action();
         this.#database.exec("COMMIT");
         return value;
       } catch (error) {
-        // SQLite has rolled back by itself after some errors, a full disk among them.
-        if (this.#database.isTransaction) {
-          this.#database.exec("ROLLBACK");
+        this.#isStale = true;
+        try {
+          this.#forget();
+        } catch {
+          // What made it fail makes this fail as well: the next transaction tries again.
         }
-        this.#forget();
         throw error;
       }
     });
@@ -252,8 +265,13 @@ export class MessageStore {
 
   /** Goes back to what the database says, after a transaction failed. */
   #forget(): void {
+    // SQLite has rolled back by itself after some errors, a full disk among them.
+    if (this.#database.isTransaction) {
+      this.#database.exec("ROLLBACK");
+    }
     this.#rooms.clear();
     this.#lastNumber = Number(this.#statements.log.get()?.last_number);
+    this.#isStale = false;
   }
 }
 

@@ -76,7 +76,10 @@ function createReader(folder: string) {
             return page(query);
         }
       } finally {
-        database.exec("COMMIT");
+        // SQLite has ended it by itself after some errors, those of the disk among them.
+        if (database.isTransaction) {
+          database.exec("COMMIT");
+        }
       }
     });
   };

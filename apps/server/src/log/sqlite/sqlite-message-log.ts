@@ -20,7 +20,7 @@ import {
   type StoredMessage,
 } from "../message-log.ts";
 import { CommitQueue } from "./commit-queue.ts";
-import { lockDataFolder } from "./database.ts";
+import { lockDataFolder, type SyncMode } from "./database.ts";
 import { ReadQueue } from "./read-queue.ts";
 import {
   fromPlainError,
@@ -47,6 +47,8 @@ export interface SqliteMessageLogOptions {
   readonly retentionBytes?: number;
   /** Starts a new epoch, as is right after restoring an older copy. Default false. */
   readonly newEpoch?: boolean;
+  /** What an append waits for. Default "disk". */
+  readonly sync?: SyncMode;
   /** Told of what went wrong outside any call, such as the removal of old messages. */
   readonly onWarning?: (message: string) => void;
   /** Told when a thread of the log has died: every call fails from then on. */
@@ -54,11 +56,11 @@ export interface SqliteMessageLogOptions {
 }
 
 /**
- * Opens the message log in a data folder: SQLite in WAL mode with
- * synchronous=FULL, one writer thread with group commit, one reader thread.
- * Sequences are dense.
+ * Opens the message log in a data folder: SQLite in WAL mode, one writer thread
+ * with group commit, one reader thread. Sequences are dense.
  *
- * @throws MessageLogError when the folder is in use or cannot be written.
+ * @throws MessageLogError when the folder is in use, cannot be written, or holds
+ * a log that is damaged.
  */
 export async function openSqliteMessageLog(
   options: SqliteMessageLogOptions,
@@ -68,6 +70,7 @@ export async function openSqliteMessageLog(
   const writerData: SqliteWriterData = {
     folder,
     newEpoch: options.newEpoch ?? false,
+    sync: options.sync ?? "disk",
     idempotencyWindowMs: options.idempotencyWindowMs ?? 120_000,
     retentionMs: options.retentionMs ?? 0,
     retentionBytes: options.retentionBytes ?? 0,
@@ -80,9 +83,15 @@ export async function openSqliteMessageLog(
   };
   try {
     const writer = start("./writer.ts", writerData);
-    const { epoch } = await opened<{ epoch: string }>(writer);
+    const { epoch, warnings } = await opened<{ epoch: string; warnings: string[] }>(writer);
     const reader = start("./reader.ts", { folder });
     await opened(reader);
+    // Once the caller has the log, and with it where to write warnings to.
+    setImmediate(() => {
+      for (const warning of warnings) {
+        options.onWarning?.(warning);
+      }
+    });
     return new SqliteMessageLog(epoch, lock, writer, reader, options);
   } catch (error) {
     await Promise.all(workers.map((worker) => worker.terminate()));

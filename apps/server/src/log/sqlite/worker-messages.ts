@@ -8,6 +8,7 @@ import {
   type PageStart,
   type RoomExtent,
 } from "../message-log.ts";
+import type { SyncMode } from "./database.ts";
 import type { PackedRecords, PackedResults } from "./packed-records.ts";
 
 /** What the workers of the SQLite engine are started with. */
@@ -17,6 +18,7 @@ export interface SqliteWorkerData {
 
 export interface SqliteWriterData extends SqliteWorkerData {
   readonly newEpoch: boolean;
+  readonly sync: SyncMode;
   readonly idempotencyWindowMs: number;
   /** 0 keeps messages of any age. */
   readonly retentionMs: number;
@@ -43,7 +45,7 @@ export interface PackedFrames {
 export type WriterRequest = { type: "append"; records: PackedRecords } | { type: "close" };
 
 export type WriterResponse =
-  | { type: "opened"; epoch: string }
+  | { type: "opened"; epoch: string; warnings: readonly string[] }
   | { type: "appended"; results: PackedResults }
   | { type: "failed"; error: PlainError }
   | { type: "warning"; message: string }

@@ -1,5 +1,5 @@
 import { parentPort, workerData } from "node:worker_threads";
-import { openForWriting } from "./database.ts";
+import { isFailedSync, openForWriting } from "./database.ts";
 import { MessageStore } from "./message-store.ts";
 import { recordFields } from "./packed-records.ts";
 import { RetentionSweep } from "./retention-sweep.ts";
@@ -19,10 +19,8 @@ function serve(data: SqliteWriterData): void {
     throw new Error("writer.ts runs in a worker thread");
   }
   const respond = (response: WriterResponse) => port.postMessage(response);
-  const store = new MessageStore(
-    openForWriting(data.folder, { newEpoch: data.newEpoch }),
-    data.idempotencyWindowMs,
-  );
+  const { database, warnings } = openForWriting(data.folder, data);
+  const store = new MessageStore(database, data);
   const sweep = new RetentionSweep(store, data);
 
   const warn = (error: unknown) =>
@@ -38,6 +36,7 @@ function serve(data: SqliteWriterData): void {
         try {
           sweep.runSlice(Date.now());
         } catch (error) {
+          throwIfSyncFailed(error);
           // What failed may fail for a while, as it does on a full disk.
           isPaused = true;
           warn(error);
@@ -68,6 +67,7 @@ function serve(data: SqliteWriterData): void {
     try {
       respond({ type: "appended", results: store.append(records) });
     } catch (error) {
+      throwIfSyncFailed(error);
       respond({ type: "failed", error: toPlainError(error) });
       return;
     }
@@ -79,8 +79,18 @@ function serve(data: SqliteWriterData): void {
     }
     sweepSoon();
   });
-  respond({ type: "opened", epoch: store.epoch });
+  respond({ type: "opened", epoch: store.epoch, warnings });
   beginSweep();
+}
+
+/**
+ * What a failed sync left on the disk is unknown, and asking again would not tell: this thread
+ * dies, and recovery writes anew whatever it reads back.
+ */
+function throwIfSyncFailed(error: unknown): void {
+  if (isFailedSync(error)) {
+    throw error;
+  }
 }
 
 serve(workerData as SqliteWriterData);
