@@ -58,7 +58,7 @@ function formatAction(step: Step, maxBytes: number): string {
       const { bytes } = step;
       const count = step.kind === "flood" ? `${step.count} times ` : "";
       const cut = bytes.length > maxBytes ? "…" : "";
-      return `${count}${bytes.length} bytes ${cut}${escape(bytes.subarray(-maxBytes))}`;
+      return `${count}${bytes.length} bytes ${cut}${escapeBytes(bytes.subarray(-maxBytes))}`;
     }
     case "wait":
       return `wait ${step.ms} ms`;
@@ -71,7 +71,7 @@ function formatAction(step: Step, maxBytes: number): string {
   }
 }
 
-function escape(bytes: Buffer): string {
+function escapeBytes(bytes: Buffer): string {
   const text = bytes
     .toString("latin1")
     .replace(/[\\"]/g, "\\$&")

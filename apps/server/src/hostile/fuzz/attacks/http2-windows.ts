@@ -61,7 +61,7 @@ export const http2WindowAttacks: readonly Attack[] = [
       const steps = [
         send(prefaceWith([[setting.initialWindowSize, random.pick([0, 0, 1])]])),
         ...inBatches(calls),
-        wait(random.int(500, 6_000)),
+        wait(random.int(1_000, 12_000)),
         leave(random),
       ];
       return [{ steps, isPolite: false, requestCount: count }];

@@ -93,7 +93,7 @@ function randomNested(random: Random, schema: DescMessage, valid: boolean): Mess
 function validText(random: Random, name: string): string {
   switch (name) {
     case "room":
-      return random.pick(attackedRooms);
+      return random.chance(0.8) ? random.pick(attackedRooms) : `cold-${random.int(0, 1e9)}`;
     case "user":
       return random.pick(users);
     case "content":
