@@ -81,8 +81,8 @@ export interface ChatClient {
    * Is not tried again, for the iterable is consumed. Rejects with an
    * `UploadError`, which tells how many messages were sent, or with what the
    * iterable itself threw. The iterable's `return()` is called, not awaited,
-   * when the upload ends before it does. A message without an idempotency key
-   * is given `<random upload id>-<index>`.
+   * when the upload ends before it does. Messages have the idempotency keys that
+   * the iterable gives them, and no others.
    *
    * Needs a transport that can stream a request; `fetch` in browsers cannot.
    */

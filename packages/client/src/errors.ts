@@ -32,7 +32,8 @@ export class PositionOutOfRangeError extends ConnectError {
 
 /**
  * An upload failed. Messages that were sent may have been stored, all or some:
- * upload them again with the same idempotency keys and they are stored once.
+ * those that had idempotency keys can be uploaded again with the same ones, and
+ * are stored once.
  *
  * A `ConnectError` with the code of its `cause`.
  */

@@ -17,13 +17,13 @@ export interface RequestSource<T> extends AsyncIterable<T> {
  * Written out, not an async generator: a generator that waits for its items
  * cannot be told to stop.
  *
- * @param toMessage - makes a message of an item and its index; a ConnectError that it throws ends
- *   the call with that error
+ * @param toMessage - makes a message of an item; a ConnectError that it throws ends the call with
+ *   that error
  * @param onProgress - told after each message how many the transport has taken
  */
 export function createRequestSource<Item, T>(
   items: Iterable<Item> | AsyncIterable<Item>,
-  toMessage: (item: Item, index: number) => T,
+  toMessage: (item: Item) => T,
   onProgress?: (sent: number) => void,
 ): RequestSource<T> {
   const iterator: Iterator<Item> | AsyncIterator<Item> =
@@ -35,9 +35,11 @@ export function createRequestSource<Item, T>(
 
   async function next(): Promise<IteratorResult<T, undefined>> {
     const item = await nextItem();
-    return item.done
-      ? { done: true, value: undefined }
-      : { done: false, value: toMessage(item.value, taken++) };
+    if (item.done) {
+      return { done: true, value: undefined };
+    }
+    taken++;
+    return { done: false, value: toMessage(item.value) };
   }
 
   async function nextItem(): Promise<IteratorResult<Item, unknown>> {

@@ -5,12 +5,18 @@ import type { ChatService, MessageSchema } from "@parley/proto/chat/v1";
 import { callOptions, noDeadlineMs } from "./call-options.ts";
 import { checkContentSize } from "./content-size.ts";
 import { clientError, UploadError } from "./errors.ts";
-import { randomKey } from "./idempotency-key.ts";
 import { createRequestSource } from "./request-source.ts";
 import type { OutgoingMessage } from "./send.ts";
 
 /** A message to upload. */
 export interface UploadMessage extends OutgoingMessage {
+  /**
+   * At most 128 characters. Makes the message safe to upload again: the server
+   * stores a message of the same key, user and room only once. Default: none. An
+   * upload is not tried again by itself, and a key costs the server a look-up and
+   * an entry of its index.
+   */
+  idempotencyKey?: string | undefined;
   /** When the message was made. Default: when the server takes it. */
   timestamp?: Date | undefined;
 }
@@ -37,12 +43,7 @@ export async function uploadMessages(
   messages: Iterable<UploadMessage> | AsyncIterable<UploadMessage>,
   options: UploadOptions,
 ): Promise<UploadResult> {
-  const uploadId = randomKey();
-  const source = createRequestSource(
-    messages,
-    (message, index) => toMessage(message, `${uploadId}-${index}`),
-    options.onProgress,
-  );
+  const source = createRequestSource(messages, toMessage, options.onProgress);
   try {
     const { messageCount, duplicateCount } = await client.uploadMessages(
       source,
@@ -59,14 +60,14 @@ export async function uploadMessages(
   }
 }
 
-function toMessage(message: UploadMessage, key: string): MessageInitShape<typeof MessageSchema> {
-  const { room, user, content, timestamp } = message;
+function toMessage(message: UploadMessage): MessageInitShape<typeof MessageSchema> {
+  const { room, user, content, idempotencyKey = "", timestamp } = message;
   checkContentSize(content);
   return {
     room,
     user,
     content,
-    idempotencyKey: message.idempotencyKey || key,
+    idempotencyKey,
     ...(timestamp && { timestamp: timestampFromDate(timestamp) }),
   };
 }
