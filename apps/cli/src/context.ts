@@ -17,8 +17,6 @@ export interface CommandContext {
   readonly output: Output;
   readonly user: string;
   readonly serverUrl: string;
-  /** The timeout of unary calls. */
-  readonly timeoutMs: number;
   /** Aborts on SIGINT and SIGTERM, with an Interruption as its reason. */
   readonly signal: AbortSignal;
 }
@@ -109,14 +107,14 @@ function createContext(
   transport: Transport,
   signal: AbortSignal,
 ): CommandContext {
-  const timeoutMs = options.timeout * 1_000;
+  // In whole milliseconds a short time may be none at all.
+  const timeoutMs = Math.max(1, options.timeout * 1_000);
   return {
     chat: createChatClient(transport, { timeoutMs, retryForMs: (options.retry ?? 0) * 1_000 }),
     rpc: createClient(ChatService, transport),
     output: createOutput(options.json === true),
     user: options.user,
     serverUrl: options.server,
-    timeoutMs,
     signal,
   };
 }
@@ -140,7 +138,7 @@ function listenForInterruption(): { signal: AbortSignal; stop(): void } {
 /** Reads a number of seconds, fractions allowed. */
 export function parseSeconds(text: string): number {
   const seconds = Number(text);
-  if (!(seconds > 0) || seconds > 1_000_000) {
+  if (!(seconds > 0) || !Number.isFinite(seconds)) {
     throw new InvalidArgumentError("It takes a positive number of seconds.");
   }
   return seconds;

@@ -89,6 +89,13 @@ for (const protocol of protocols) {
       assert.ok(times.size >= 2, stdout);
     });
 
+    test("a timeout is as long as it is said", async () => {
+      for (const seconds of ["200000", "1e9", "20.0005"]) {
+        const { stderr, exitCode } = await cli.run([...flags, "rooms", "--timeout", seconds]);
+        assert.equal(exitCode, 0, `${seconds} s: ${stderr}`);
+      }
+    });
+
     test("a server that is not there is told in one line", async () => {
       const nowhere = `http://127.0.0.1:${await freePort()}`;
       for (const command of ["send r x", "subscribe r", "chat r", "metrics"]) {

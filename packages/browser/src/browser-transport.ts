@@ -1,5 +1,6 @@
 import type { Transport } from "@connectrpc/connect";
 import { createConnectTransport } from "@connectrpc/connect-web";
+import { clampTimeout, clampTimeouts } from "./clamp-timeouts.ts";
 import { fetchOrUnavailable } from "./fetch-or-unavailable.ts";
 import { resolveBaseUrl } from "./transport-options.ts";
 import { createWebSocketTransport, type WebSocketTransportOptions } from "./websocket-transport.ts";
@@ -26,15 +27,19 @@ export interface BrowserTransportOptions extends WebSocketTransportOptions {
  */
 export function createBrowserTransport(options: BrowserTransportOptions = {}): Transport {
   const { serverStreaming = "fetch", fetch, interceptors = [], useBinaryFormat = true } = options;
+  const { defaultTimeoutMs } = options;
   const tunnel = createWebSocketTransport(options);
-  const fetching = createConnectTransport({
-    ...options,
-    baseUrl: resolveBaseUrl(options.baseUrl),
-    interceptors: [...interceptors],
-    useBinaryFormat,
-    useHttpGet: true,
-    fetch: fetchOrUnavailable(fetch),
-  });
+  const fetching = clampTimeouts(
+    createConnectTransport({
+      ...options,
+      baseUrl: resolveBaseUrl(options.baseUrl),
+      interceptors: [...interceptors],
+      useBinaryFormat,
+      useHttpGet: true,
+      ...(defaultTimeoutMs !== undefined && { defaultTimeoutMs: clampTimeout(defaultTimeoutMs) }),
+      fetch: fetchOrUnavailable(fetch),
+    }),
+  );
   return {
     unary: fetching.unary,
     stream(method, ...call) {

@@ -19,7 +19,10 @@ export interface TransportOptions {
   readonly interceptors?: readonly Interceptor[];
   readonly jsonOptions?: Partial<JsonReadOptions & JsonWriteOptions>;
   readonly binaryOptions?: Partial<BinaryReadOptions & BinaryWriteOptions>;
-  /** The deadline of calls that have none of their own, in milliseconds. Default: none. */
+  /**
+   * The deadline of calls that have none of their own, in milliseconds. Default: none. Any
+   * timeout beyond 24.8 days, infinity included, counts as so much.
+   */
   readonly defaultTimeoutMs?: number;
 }
 

@@ -1,5 +1,6 @@
 import type { Transport } from "@connectrpc/connect";
 import { createTransport } from "@connectrpc/connect/protocol-connect";
+import { clampTimeout, clampTimeouts } from "./clamp-timeouts.ts";
 import { resolveBaseUrl, type TransportOptions } from "./transport-options.ts";
 import { createTunnelClient } from "./tunnel-client.ts";
 import type { WebSocketFactory } from "./websocket-like.ts";
@@ -36,14 +37,15 @@ const maxMessageBytes = 0xffffffff;
  * Throws a TypeError for a base URL that cannot be.
  */
 export function createWebSocketTransport(options: WebSocketTransportOptions = {}): Transport {
-  const { useBinaryFormat = true, interceptors = [] } = options;
+  const { useBinaryFormat = true, interceptors = [], defaultTimeoutMs } = options;
   const { readMaxBytes = maxMessageBytes, writeMaxBytes = maxMessageBytes } = options;
-  return createTransport({
+  const transport = createTransport({
     ...options,
     baseUrl: resolveBaseUrl(options.baseUrl),
     httpClient: createTunnelClient(options.openWebSocket),
     useBinaryFormat,
     interceptors: [...interceptors],
+    ...(defaultTimeoutMs !== undefined && { defaultTimeoutMs: clampTimeout(defaultTimeoutMs) }),
     readMaxBytes,
     writeMaxBytes,
     // Browsers compress and decompress for fetch only.
@@ -51,4 +53,5 @@ export function createWebSocketTransport(options: WebSocketTransportOptions = {}
     sendCompression: null,
     compressMinBytes: maxMessageBytes,
   });
+  return clampTimeouts(transport);
 }

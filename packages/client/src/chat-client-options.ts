@@ -1,6 +1,10 @@
 /** Options of `createChatClient`. All times are in milliseconds. */
 export interface ChatClientOptions {
-  /** The deadline of every unary call, and of every try of `send`. Default 5,000. */
+  /**
+   * The deadline of every unary call, and of every try of `send`. Default 5,000.
+   * A longer one than 27 hours, infinity included, counts as 27 hours: gRPC's
+   * header has no room for more.
+   */
   timeoutMs?: number | undefined;
   /**
    * How long a subscription's stream may be silent before the server is asked to
@@ -45,16 +49,13 @@ export function resolveOptions(options: ChatClientOptions = {}): ResolvedOptions
   const { initialMs = 100, maxMs = 10_000 } = backoff;
   check("timeoutMs", timeoutMs, 1);
   check("heartbeatMs", heartbeatMs, 10, 3_600_000);
-  check("backoff.initialMs", initialMs, 1);
-  check("backoff.maxMs", maxMs, initialMs);
+  check("backoff.initialMs", initialMs, 1, Number.MAX_SAFE_INTEGER);
+  check("backoff.maxMs", maxMs, initialMs, Number.MAX_SAFE_INTEGER);
   check("retryForMs", retryForMs, 0);
   return { timeoutMs, heartbeatMs, backoff: { initialMs, maxMs }, retryForMs };
 }
 
-// The longest time that setTimeout can wait.
-const longestTimeMs = 2 ** 31 - 1;
-
-function check(name: string, value: number, min: number, max = longestTimeMs): void {
+function check(name: string, value: number, min: number, max = Number.POSITIVE_INFINITY): void {
   if (!(value >= min && value <= max)) {
     throw new RangeError(`${name} must be from ${min} to ${max}, got ${value}`);
   }

@@ -164,7 +164,7 @@ export class ResumingSharedStream implements SharedStream {
   }
 
   #findHead(room: SharedRoom, signal: AbortSignal): void {
-    const options = { signal, timeoutMs: this.#options.timeoutMs };
+    const options = callOptions(signal, this.#options.timeoutMs);
     room.findHead((after) => askForHead(this.#client, room.room, after, options));
   }
 
@@ -196,7 +196,7 @@ export class ResumingSharedStream implements SharedStream {
    */
   async #dropOutOfRange(): Promise<boolean> {
     const rooms = Array.from(this.#rooms.values());
-    const options = { signal: this.#stop.signal, timeoutMs: this.#options.timeoutMs };
+    const options = callOptions(this.#stop.signal, this.#options.timeoutMs);
     const dropped = await Promise.all(
       rooms.map(async (room) => {
         const { position } = room.cursor;

@@ -2,6 +2,7 @@ import type { Client, ConnectError } from "@connectrpc/connect";
 import { type ChatService, type Message, MessageType } from "@parley/proto/chat/v1";
 import { type Backoff, createBackoff } from "./backoff.ts";
 import { callListener } from "./call-listener.ts";
+import { callOptions } from "./call-options.ts";
 import type { ResolvedOptions } from "./chat-client-options.ts";
 import { type Cursor, createCursor } from "./cursor.ts";
 import { delay } from "./delay.ts";
@@ -128,10 +129,12 @@ export class ResumingSubscription implements Subscription {
     }
     this.#enter({ name: "catching-up" });
     this.#head = undefined;
-    askForHead(this.#client, this.#request.room, this.#cursor.position as Position, {
-      signal: stream.signal,
-      timeoutMs: this.#options.timeoutMs,
-    }).then(
+    askForHead(
+      this.#client,
+      this.#request.room,
+      this.#cursor.position as Position,
+      callOptions(stream.signal, this.#options.timeoutMs),
+    ).then(
       (head) => {
         if (!stream.signal.aborted) {
           this.#head = head;
