@@ -11,7 +11,7 @@ import { randomKey } from "./idempotency-key.ts";
 import { isRetryable } from "./is-retryable.ts";
 import { type MessageStream, watchStream } from "./message-stream.ts";
 import { createPushQueue, type PushQueue } from "./push-queue.ts";
-import { askForHead } from "./room-head.ts";
+import { askForHead, findHead } from "./room-head.ts";
 import { SharedRoom } from "./shared-room.ts";
 import type {
   SharedStream,
@@ -36,6 +36,7 @@ export class ResumingSharedStream implements SharedStream {
   #state: SharedStreamState = { name: "idle" };
   /** What is to be said on the stream that is open, if one is. */
   #requests: PushQueue<Message> | undefined;
+  #stream: MessageStream | undefined;
   #wait = new AbortController();
 
   constructor(
@@ -66,7 +67,15 @@ export class ResumingSharedStream implements SharedStream {
     if (request.after?.epoch === "") {
       throw new TypeError("on a Chat stream a position has an epoch");
     }
-    const room = new SharedRoom(request);
+    const room = new SharedRoom(request, (after) =>
+      findHead(
+        this.#client,
+        this.#options,
+        request.room,
+        after,
+        this.#stream?.signal ?? this.#stop.signal,
+      ),
+    );
     this.#rooms.set(room.room, room);
     if (this.#requests) {
       this.#requests.push(room.join(this.#user));
@@ -106,7 +115,7 @@ export class ResumingSharedStream implements SharedStream {
           if (!isOpen) {
             this.#enter({ name: "open" });
           }
-          this.#take(message, stream.signal);
+          this.#take(message);
         }
       } catch (reason) {
         failure = clientError(reason);
@@ -130,18 +139,16 @@ export class ResumingSharedStream implements SharedStream {
     const stream = watchStream(silenceMs, (signal) =>
       this.#client.chat(requests, callOptions(signal, noDeadlineMs)),
     );
+    this.#stream = stream;
     this.#stop.signal.addEventListener("abort", stream.cancel);
     return stream;
   }
 
-  #take(message: Message, signal: AbortSignal): void {
+  #take(message: Message): void {
     const isOfServer = message.type === MessageType.SYSTEM;
     if (isOfServer && message.room === "") {
       // The sign of life. The stream did more than open: the next failure is the first of its kind.
       this.#backoff.reset();
-      for (const room of this.#rooms.values()) {
-        this.#findHead(room, signal);
-      }
       return;
     }
     const room = this.#rooms.get(message.room);
@@ -158,14 +165,6 @@ export class ResumingSharedStream implements SharedStream {
       this.#drop(room, clientError(reason));
       return;
     }
-    if (isOfServer) {
-      this.#findHead(room, signal);
-    }
-  }
-
-  #findHead(room: SharedRoom, signal: AbortSignal): void {
-    const options = callOptions(signal, this.#options.timeoutMs);
-    room.findHead((after) => askForHead(this.#client, room.room, after, options));
   }
 
   /** Waits for the time of the next stream, or closes what another stream cannot mend. */

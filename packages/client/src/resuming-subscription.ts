@@ -1,8 +1,8 @@
 import type { Client, ConnectError } from "@connectrpc/connect";
-import { type ChatService, type Message, MessageType } from "@parley/proto/chat/v1";
+import type { ChatService, Message } from "@parley/proto/chat/v1";
 import { type Backoff, createBackoff } from "./backoff.ts";
 import { callListener } from "./call-listener.ts";
-import { callOptions } from "./call-options.ts";
+import { type CatchUp, createCatchUp } from "./catch-up.ts";
 import type { ResolvedOptions } from "./chat-client-options.ts";
 import { type Cursor, createCursor } from "./cursor.ts";
 import { delay } from "./delay.ts";
@@ -10,7 +10,7 @@ import { clientError } from "./errors.ts";
 import { isRetryable } from "./is-retryable.ts";
 import { type MessageStream, openMessageStream } from "./message-stream.ts";
 import type { Position } from "./position.ts";
-import { askForHead } from "./room-head.ts";
+import { findHead } from "./room-head.ts";
 import type {
   SubscribeOptions,
   SubscribeRequest,
@@ -29,9 +29,10 @@ export class ResumingSubscription implements Subscription {
   readonly #backoff: Backoff;
   readonly #cursor: Cursor;
   #state: SubscriptionState = { name: "connecting" };
-  /** The sequence to pass to have caught up, once it is known. */
-  #head: bigint | undefined;
+  readonly #catchUp: CatchUp;
   #taken = false;
+  /** Whether the reader has not come back from the last message: it may not even have it yet. */
+  #isYielding = false;
 
   constructor(
     client: Client<typeof ChatService>,
@@ -46,6 +47,10 @@ export class ResumingSubscription implements Subscription {
     this.#onStateChange = onStateChange;
     this.#backoff = createBackoff(options.backoff);
     this.#cursor = createCursor(request.after, request.presence ?? false);
+    this.#catchUp = createCatchUp(
+      () => (this.#isYielding ? undefined : this.#cursor.position),
+      () => this.#enter({ name: "live" }),
+    );
   }
 
   get state(): SubscriptionState {
@@ -89,9 +94,11 @@ export class ResumingSubscription implements Subscription {
             // The stream did more than open: the next failure is the first of its kind.
             this.#backoff.reset();
             if (this.#cursor.accept(message)) {
+              this.#isYielding = true;
               yield message;
+              this.#isYielding = false;
             }
-            this.#checkCaughtUp(isHeartbeat(message));
+            this.#catchUp.check();
           }
         } catch (reason) {
           failure = clientError(reason);
@@ -128,32 +135,15 @@ export class ResumingSubscription implements Subscription {
       return;
     }
     this.#enter({ name: "catching-up" });
-    this.#head = undefined;
-    askForHead(
-      this.#client,
-      this.#request.room,
-      this.#cursor.position as Position,
-      callOptions(stream.signal, this.#options.timeoutMs),
-    ).then(
-      (head) => {
-        if (!stream.signal.aborted) {
-          this.#head = head;
-          this.#checkCaughtUp(false);
-        }
-      },
-      // The first heartbeat will tell as well, if later.
-      () => {},
+    this.#catchUp.begin(
+      findHead(
+        this.#client,
+        this.#options,
+        this.#request.room,
+        this.#cursor.position as Position,
+        stream.signal,
+      ),
     );
-  }
-
-  #checkCaughtUp(nothingElseToSend: boolean): void {
-    if (this.#state.name !== "catching-up") {
-      return;
-    }
-    const { sequence } = this.#cursor.position as Position;
-    if (nothingElseToSend || (this.#head !== undefined && sequence >= this.#head)) {
-      this.#enter({ name: "live" });
-    }
   }
 
   /** Waits for the time of the next stream, or throws what another stream cannot mend. */
@@ -181,10 +171,8 @@ export class ResumingSubscription implements Subscription {
       return;
     }
     this.#state = state;
+    // The head was asked for in the state that is left.
+    this.#catchUp.end();
     callListener(() => this.#onStateChange?.(state));
   }
-}
-
-function isHeartbeat(message: Message): boolean {
-  return message.type === MessageType.SYSTEM && message.id === "heartbeat";
 }

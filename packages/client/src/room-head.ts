@@ -1,5 +1,11 @@
 import type { CallOptions, Client } from "@connectrpc/connect";
 import type { ChatService } from "@parley/proto/chat/v1";
+import { createBackoff } from "./backoff.ts";
+import { callOptions } from "./call-options.ts";
+import type { ResolvedOptions } from "./chat-client-options.ts";
+import { delay } from "./delay.ts";
+import { clientError } from "./errors.ts";
+import { isRetryable } from "./is-retryable.ts";
 import type { Position } from "./position.ts";
 
 /** Asks for the sequence of a room's newest message; rejects with what the call throws. */
@@ -19,4 +25,30 @@ export async function askForHead(
     options,
   );
   return head?.sequence;
+}
+
+/**
+ * Asks for the sequence of a room's newest message until it is known. Resolves with
+ * undefined when the signal aborts, or the server will not tell. Never rejects.
+ */
+export async function findHead(
+  client: Client<typeof ChatService>,
+  options: ResolvedOptions,
+  room: string,
+  after: Position,
+  signal: AbortSignal,
+): Promise<bigint | undefined> {
+  const backoff = createBackoff(options.backoff);
+  while (!signal.aborted) {
+    try {
+      return await askForHead(client, room, after, callOptions(signal, options.timeoutMs));
+    } catch (reason) {
+      const error = clientError(reason, signal);
+      if (!isRetryable(error)) {
+        return undefined;
+      }
+      await delay(backoff.next(error), signal);
+    }
+  }
+  return undefined;
 }

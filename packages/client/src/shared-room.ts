@@ -2,11 +2,14 @@ import { create } from "@bufbuild/protobuf";
 import type { ConnectError } from "@connectrpc/connect";
 import { type Message, MessageSchema, MessageType } from "@parley/proto/chat/v1";
 import { callListener } from "./call-listener.ts";
+import { type CatchUp, createCatchUp } from "./catch-up.ts";
 import { type Cursor, createCursor } from "./cursor.ts";
 import { randomKey } from "./idempotency-key.ts";
 import type { Position } from "./position.ts";
 import type { SharedSubscriptionRequest } from "./shared-stream.ts";
 import type { SubscriptionState } from "./subscription.ts";
+
+type FindHead = (after: Position) => Promise<bigint | undefined>;
 
 /** One room of a shared stream: what it asks the server for, and what it makes of the answers. */
 export class SharedRoom {
@@ -18,13 +21,19 @@ export class SharedRoom {
   #joinId = "";
   #phase: "joining" | "answered" | "reading" = "joining";
   #resumed = false;
-  #isAsking = false;
-  #head: bigint | undefined;
+  readonly #findHead: FindHead;
+  readonly #catchUp: CatchUp;
 
-  constructor(request: SharedSubscriptionRequest) {
+  /** @param findHead - asks for the newest message of this room, what to catch up with */
+  constructor(request: SharedSubscriptionRequest, findHead: FindHead) {
     this.room = request.room;
     this.#request = request;
+    this.#findHead = findHead;
     this.cursor = createCursor(request.after, true);
+    this.#catchUp = createCatchUp(
+      () => this.cursor.position,
+      () => this.enter({ name: "live" }),
+    );
   }
 
   get state(): SubscriptionState {
@@ -35,7 +44,6 @@ export class SharedRoom {
   join(user: string): Message {
     this.#joinId = randomKey();
     this.#phase = "joining";
-    this.#head = undefined;
     this.enter({ name: "connecting" });
     const { position } = this.cursor;
     this.#resumed = position !== undefined;
@@ -64,45 +72,15 @@ export class SharedRoom {
       this.cursor.welcome(message);
       this.#phase = "reading";
       this.enter({ name: this.#resumed ? "catching-up" : "live" });
+      if (this.#resumed) {
+        this.#catchUp.begin(this.#findHead(this.cursor.position as Position));
+      }
       return;
     }
     if (this.cursor.accept(message)) {
       callListener(() => this.#request.onMessage(message));
     }
-    this.#checkCaughtUp();
-  }
-
-  /** Has it asked, unless it knows or need not, for the newest message: what to catch up with. */
-  findHead(ask: (after: Position) => Promise<bigint | undefined>): void {
-    const { position } = this.cursor;
-    const isUnknown = this.#head === undefined && !this.#isAsking;
-    if (this.#state.name !== "catching-up" || !isUnknown || !position) {
-      return;
-    }
-    const joinId = this.#joinId;
-    this.#isAsking = true;
-    ask(position)
-      .then(
-        (head) => {
-          if (joinId === this.#joinId) {
-            this.#head = head;
-            this.#checkCaughtUp();
-          }
-        },
-        // It is asked for again while the state is the same.
-        () => {},
-      )
-      .finally(() => {
-        this.#isAsking = false;
-      });
-  }
-
-  #checkCaughtUp(): void {
-    const sequence = this.cursor.position?.sequence ?? 0n;
-    const isCatchingUp = this.#state.name === "catching-up";
-    if (isCatchingUp && this.#head !== undefined && sequence >= this.#head) {
-      this.enter({ name: "live" });
-    }
+    this.#catchUp.check();
   }
 
   close(error?: ConnectError): void {
@@ -115,6 +93,8 @@ export class SharedRoom {
       return;
     }
     this.#state = state;
+    // The head was asked for in the state that is left.
+    this.#catchUp.end();
     callListener(() => this.#request.onStateChange?.(state));
   }
 }

@@ -129,7 +129,6 @@ test("a resumed room is live when it has passed the newest message", async (t) =
       async function* ({ next, left }) {
         yield* joined(await next());
         yield said("a", 2);
-        // The question for the newest message failed; the sign of life has it asked again.
         yield alive();
         yield said("a", 3);
         await left;

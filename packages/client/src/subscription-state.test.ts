@@ -14,15 +14,12 @@ import {
   welcome,
 } from "./testing/scripted-server.ts";
 
-/** A server with a room up to this sequence, or one that does not tell. */
-function serverOf(scripts: StreamScript[], head?: bigint) {
+/** A server with a room up to this sequence. */
+function serverOf(scripts: StreamScript[], head: bigint) {
   const asked: ListMessagesRequest[] = [];
   const server = scriptedServer(scripts, {
     listMessages(request) {
       asked.push(request);
-      if (head === undefined) {
-        throw new ConnectError("not today", Code.PermissionDenied);
-      }
       return { head: { epoch, sequence: head } };
     },
   });
@@ -122,22 +119,118 @@ test("a resumed subscription is live when it has passed the newest message", asy
   ]);
 });
 
-test("where the newest message cannot be asked for, a heartbeat tells", async () => {
-  const server = serverOf([
-    async function* (_, context) {
-      yield welcome(0);
-      yield chat(1);
-      yield heartbeat(1);
-      await silence(context);
+test("a heartbeat in the middle of the history is not the end of it", async () => {
+  const headKnown = Promise.withResolvers<void>();
+  const server = scriptedServer(
+    [
+      async function* (_, context) {
+        yield welcome(0);
+        yield heartbeat(0);
+        await headKnown.promise;
+        yield heartbeat(0);
+        yield chat(1);
+        yield heartbeat(1);
+        yield chat(2);
+        await silence(context);
+      },
+    ],
+    {
+      listMessages() {
+        headKnown.resolve();
+        return { head: { epoch, sequence: 2n } };
+      },
     },
-  ]);
+  );
   assert.deepEqual(await untilLive(server), [
     "connecting",
     "catching-up",
     "msg_1",
+    "msg_2",
     "live",
     "closed",
   ]);
+});
+
+test("a heartbeat that has passed the newest message is the end of the history", async () => {
+  const headKnown = Promise.withResolvers<void>();
+  const server = scriptedServer(
+    [
+      async function* (_, context) {
+        yield welcome(0);
+        yield chat(1);
+        await headKnown.promise;
+        // What stood between was trimmed, or is not for this reader.
+        yield heartbeat(3);
+        await silence(context);
+      },
+    ],
+    {
+      listMessages() {
+        headKnown.resolve();
+        return { head: { epoch, sequence: 3n } };
+      },
+    },
+  );
+  const seen = await untilLive(server);
+  assert.deepEqual(seen, ["connecting", "catching-up", "msg_1", "live", "closed"]);
+});
+
+test("the newest message is asked for until the server tells", async () => {
+  let askedCount = 0;
+  const server = scriptedServer(
+    [
+      async function* (_, context) {
+        yield welcome(0);
+        yield chat(1);
+        await silence(context);
+      },
+    ],
+    {
+      listMessages() {
+        askedCount++;
+        if (askedCount < 3) {
+          throw new ConnectError("not now", Code.Unavailable);
+        }
+        return { head: { epoch, sequence: 1n } };
+      },
+    },
+  );
+  const seen = await untilLive(server);
+  assert.deepEqual(seen, ["connecting", "catching-up", "msg_1", "live", "closed"]);
+  assert.equal(askedCount, 3);
+});
+
+test("a reader who may not know the newest message is not told that it was passed", async () => {
+  const refused = Promise.withResolvers<void>();
+  const server = scriptedServer(
+    [
+      async function* (_, context) {
+        yield welcome(0);
+        yield chat(1);
+        await refused.promise;
+        yield heartbeat(1);
+        yield chat(2);
+        await silence(context);
+      },
+    ],
+    {
+      listMessages() {
+        refused.resolve();
+        throw new ConnectError("not for you", Code.PermissionDenied);
+      },
+    },
+  );
+  const subscription = createChatClient(server.transport).subscribe({
+    room: "lobby",
+    user: "ada",
+    after: oldestKept,
+  });
+  for await (const { sequence } of subscription) {
+    if (sequence === 2n) {
+      assert.equal(subscription.state.name, "catching-up");
+      break;
+    }
+  }
 });
 
 test("a broken stream is waited for, with the time and the reason", async () => {

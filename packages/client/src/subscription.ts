@@ -46,8 +46,8 @@ export interface Subscription extends AsyncIterable<Message> {
  * - `live`: every message that was in the room shortly after the stream was
  *   opened has been yielded. A subscription that starts from now on is live
  *   at once. A resumed one is live when it has passed the room's newest message,
- *   which it asks for once per stream, or at the first heartbeat, which the
- *   server sends only when it has nothing else to send.
+ *   which it asks for with each stream until the server tells. Where the server
+ *   refuses to, it stays `catching-up`.
  * - `waiting`: the stream broke; the next one is opened at `retryAtMs`, in
  *   milliseconds since 1970.
  * - `closed`: over, with the error that the iteration throws, if any.
