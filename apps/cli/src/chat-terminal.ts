@@ -1,3 +1,4 @@
+import { on } from "node:events";
 import {
   clearScreenDown,
   createInterface,
@@ -7,7 +8,6 @@ import {
 } from "node:readline";
 import { stripVTControlCharacters } from "node:util";
 import { readLines } from "@parley/client";
-import { createQueue } from "./queue.ts";
 
 /** Where a chat's lines come from and go to: a terminal with a prompt, or two streams. */
 export interface ChatTerminal {
@@ -61,21 +61,15 @@ function openPrompt(): ChatTerminal {
     // Waits for the second half of a line break however late it comes.
     crlfDelay: Number.POSITIVE_INFINITY,
   });
-  // Not readline's own iterator: it loses the lines that come before it is asked.
-  const lines = createQueue<string>();
   let open = true;
-  readline.on("line", (line) => {
-    eraseTypedLine(readline, line);
-    lines.push(line);
-  });
+  readline.on("line", (line) => eraseTypedLine(readline, line));
   readline.on("SIGINT", () => readline.close());
   readline.once("close", () => {
     open = false;
-    lines.close();
     clearTyped(readline);
   });
   return {
-    lines,
+    lines: linesOf(readline),
     interactive: true,
     above(print) {
       if (!open) {
@@ -94,6 +88,16 @@ function openPrompt(): ChatTerminal {
     },
     close: () => readline.close(),
   };
+}
+
+/** The lines from now on. Not readline's own iterator: it loses those that come before it is asked. */
+function linesOf(readline: Interface): AsyncIterable<string> {
+  const events = on(readline, "line", { close: ["close"] });
+  return (async function* () {
+    for await (const [line] of events) {
+      yield line;
+    }
+  })();
 }
 
 /** Takes the prompt and what is being typed off the screen. */

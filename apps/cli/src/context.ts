@@ -5,6 +5,7 @@ import { ChatService } from "@parley/proto/chat/v1";
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { Interruption, reportFailure } from "./errors.ts";
 import { ExitCode } from "./exit-code.ts";
+import { maxRetrySeconds } from "./limits.ts";
 import { createOutput, type Output } from "./output.ts";
 import { openTransport, type Protocol, parseServerUrl, protocols } from "./transport.ts";
 
@@ -34,7 +35,7 @@ interface GlobalOptions {
   readonly json?: boolean;
   readonly timeout: number;
   readonly ca?: string;
-  /** Of the commands that have it. */
+  /** Of the command that has it. */
   readonly retry?: number;
 }
 
@@ -109,8 +110,10 @@ function createContext(
 ): CommandContext {
   // In whole milliseconds a short time may be none at all.
   const timeoutMs = Math.max(1, options.timeout * 1_000);
+  const retryForMs = (options.retry ?? maxRetrySeconds) * 1_000;
   return {
-    chat: createChatClient(transport, { timeoutMs, retryForMs: (options.retry ?? 0) * 1_000 }),
+    // Somebody may sit there and wait.
+    chat: createChatClient(transport, { timeoutMs, retryForMs, backoff: { maxMs: 5_000 } }),
     rpc: createClient(ChatService, transport),
     output: createOutput(options.json === true),
     user: options.user,

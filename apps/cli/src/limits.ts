@@ -7,6 +7,12 @@ import { countOf } from "./text.ts";
 /** How many characters a room's name has at most. */
 export const maxRoomCharacters = 128;
 
+/**
+ * For how many seconds a message is sent again, at most. Shorter than the server remembers
+ * idempotency keys: beyond it, a try could store it twice.
+ */
+export const maxRetrySeconds = 100;
+
 const maxContentBytes = 10 * 1024 * 1024 - 4 * 1024;
 
 /**

@@ -5,16 +5,18 @@ import { startServerProcess } from "@parley/testing/server-process";
 import { temporaryFolder } from "@parley/testing/temporary-folder";
 import { runParley, startParley } from "./testing/run-parley.ts";
 
-test("a chat and a subscription outlive their server", async (t) => {
+test("a chat, a subscription and metrics outlive their server", async (t) => {
   const flags = ["--port", String(await freePort()), "--data", temporaryFolder(t)];
   const first = await startServerProcess(flags);
   t.after(() => first.stop("SIGKILL"));
   const env = { PARLEY_SERVER: first.url };
   const reader = startParley(["subscribe", "lasting", "--count", "2"], env);
   const chat = startParley(["chat", "lasting"], env);
-  t.after(() => [reader, chat].forEach(({ child }) => void child.kill("SIGKILL")));
+  const metrics = startParley(["metrics"], env);
+  t.after(() => [reader, chat, metrics].forEach(({ child }) => void child.kill("SIGKILL")));
+  await metrics.says("stdout", "cpu_usage");
   await reader.says("stderr", "subscribed");
-  await chat.says("stderr", "Welcome");
+  await chat.says("stderr", "joined lasting");
   chat.child.stdin?.write("before\n");
   await reader.says("stdout", "tester: before");
   await chat.says("stdout", "tester: before");
@@ -22,6 +24,7 @@ test("a chat and a subscription outlive their server", async (t) => {
   await first.stop("SIGKILL");
   await reader.says("stderr", "connection lost");
   await chat.says("stderr", "connection lost");
+  await metrics.says("stderr", "connection lost");
   // Said while there is no server: it is sent when there is one again.
   chat.child.stdin?.end("after\n");
   const refused = await runParley(["send", "lasting", "x"], "", env);
@@ -34,6 +37,9 @@ test("a chat and a subscription outlive their server", async (t) => {
     assert.equal(exitCode, 0);
     assert.deepEqual(stdout.match(/(?<=tester: ).*/g), ["before", "after"]);
   }
+  await metrics.says("stderr", "connected again");
+  metrics.child.kill("SIGINT");
+  assert.equal((await metrics.result).exitCode, 0);
 });
 
 test("send goes on trying for as long as --retry says", async (t) => {

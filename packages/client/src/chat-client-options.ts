@@ -15,7 +15,8 @@ export interface ChatClientOptions {
   /** How long to wait between tries. */
   backoff?: BackoffOptions | undefined;
   /**
-   * How long `send` goes on starting new tries; 0 for a single one. Must stay
+   * How long `send` goes on starting new tries; 0 for a single one. How long what
+   * was sent over a shared stream may go unacknowledged when that breaks. Must stay
    * below the time for which the server remembers an idempotency key (2 minutes
    * unless configured): beyond it a repeated message would be stored twice.
    * Default 30,000.

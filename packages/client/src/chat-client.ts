@@ -7,7 +7,7 @@ import {
   type Metric,
   type Room,
 } from "@parley/proto/chat/v1";
-import { callOptions, noDeadlineMs } from "./call-options.ts";
+import { callOptions } from "./call-options.ts";
 import { type ChatMessage, chat } from "./chat.ts";
 import { type ChatClientOptions, resolveOptions } from "./chat-client-options.ts";
 import {
@@ -22,8 +22,8 @@ import {
 import { ResumingSharedStream } from "./resuming-shared-stream.ts";
 import { ResumingSubscription } from "./resuming-subscription.ts";
 import { type OutgoingMessage, type SendResult, sendMessage } from "./send.ts";
-import { readServerStream } from "./server-stream.ts";
 import type { SharedStream, SharedStreamOptions } from "./shared-stream.ts";
+import { type MetricsOptions, type MetricsRequest, streamMetrics } from "./stream-metrics.ts";
 import type { SubscribeOptions, SubscribeRequest, Subscription } from "./subscription.ts";
 import {
   type UploadMessage,
@@ -41,14 +41,6 @@ export interface AbortOptions {
    * its own, ends quietly.
    */
   signal?: AbortSignal | undefined;
-}
-
-/** What to measure. */
-export interface MetricsRequest {
-  /** Sent back as the label "instance". Default: the server's own instance id. */
-  instanceId?: string | undefined;
-  /** How often to measure, in whole seconds. 1 to 3,600; default 1. */
-  intervalSeconds?: number | undefined;
 }
 
 /**
@@ -117,8 +109,12 @@ export interface ChatClient {
   /** Iterates all rooms, by name, one page in memory at a time. */
   rooms(request?: Pick<ListRoomsRequest, "pageSize">, options?: AbortOptions): AsyncIterable<Room>;
 
-  /** Iterates what the server measures of itself. Is not tried again when the stream breaks. */
-  streamMetrics(request?: MetricsRequest, options?: AbortOptions): AsyncIterable<Metric>;
+  /**
+   * Iterates what the server measures of itself, once, over as many connections as
+   * it takes; what it measures between two streams is not made up for. Throws a
+   * `ConnectError` that trying again cannot mend.
+   */
+  streamMetrics(request?: MetricsRequest, options?: MetricsOptions): AsyncIterable<Metric>;
 
   /**
    * Chats over one stream that can hold many rooms, as the contract describes.
@@ -133,9 +129,9 @@ export interface ChatClient {
   ): AsyncIterable<Message>;
 
   /**
-   * Makes a stream that a user's subscriptions to many rooms share, which
-   * reconnects and resumes: for browsers, which have six connections to a server
-   * over HTTP/1.1, of all their pages together. See `SharedStream`. Throws a
+   * Makes a stream that a user's subscriptions to many rooms share, and what the
+   * user says there; it reconnects and resumes. For conversations, and for browsers,
+   * which have six connections to a server over HTTP/1.1, of all their pages together. See `SharedStream`. Throws a
    * TypeError for a name that no user can have.
    *
    * Needs a transport that is full-duplex, as `chat` does.
@@ -165,12 +161,8 @@ export function createChatClient(transport: Transport, options?: ChatClientOptio
       listRooms(client, request, callOptions(signal, timeoutMs)),
     rooms: (request = {}, { signal } = {}) =>
       rooms(client, request, callOptions(signal, timeoutMs)),
-    streamMetrics: ({ instanceId = "", intervalSeconds = 0 } = {}, { signal } = {}) =>
-      readServerStream(
-        (inner) =>
-          client.streamMetrics({ instanceId, intervalSeconds }, callOptions(inner, noDeadlineMs)),
-        signal,
-      ),
+    streamMetrics: (request = {}, metricsOptions = {}) =>
+      streamMetrics(client, resolved, request, metricsOptions),
     chat: (messages, { signal } = {}) => chat(client, messages, signal),
     shareStream: (streamOptions) => new ResumingSharedStream(client, resolved, streamOptions),
   };

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Code, ConnectError, createRouterTransport, type ServiceImpl } from "@connectrpc/connect";
+import { createRouterTransport, type ServiceImpl } from "@connectrpc/connect";
 import { ChatService } from "@parley/proto/chat/v1";
 import { type ChatMessage, createChatClient } from "./index.ts";
 import { silence } from "./testing/scripted-server.ts";
@@ -66,44 +66,4 @@ test("what the messages of a chat throw is what the chat throws", async () => {
   await assert.rejects(async () => {
     for await (const _ of client.chat(messages()));
   }, reason);
-});
-
-test("metrics end quietly with the signal and are cancelled by a break", async () => {
-  const { promise: cancelled, resolve: onCancel } = Promise.withResolvers<void>();
-  const client = clientOf({
-    async *streamMetrics({ instanceId, intervalSeconds }, context) {
-      assert.equal(intervalSeconds, 2);
-      context.signal.addEventListener("abort", () => instanceId === "b" && onCancel());
-      yield { name: "cpu_usage", value: 1, labels: { instance: instanceId } };
-      await silence(context);
-    },
-  });
-  const controller = new AbortController();
-  let count = 0;
-  const request = { instanceId: "a", intervalSeconds: 2 };
-  for await (const { labels } of client.streamMetrics(request, { signal: controller.signal })) {
-    assert.equal(labels.instance, "a");
-    count++;
-    controller.abort();
-  }
-  assert.equal(count, 1);
-  for await (const _ of client.streamMetrics({ ...request, instanceId: "b" })) {
-    break;
-  }
-  await cancelled;
-});
-
-test("an error of the server ends metrics with that error", async () => {
-  const client = clientOf({
-    // biome-ignore lint/correctness/useYield: a stream that fails before its first message
-    async *streamMetrics() {
-      throw new ConnectError("draining", Code.Unavailable);
-    },
-  });
-  await assert.rejects(
-    async () => {
-      for await (const _ of client.streamMetrics());
-    },
-    (error) => error instanceof ConnectError && error.code === Code.Unavailable,
-  );
 });

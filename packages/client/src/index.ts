@@ -7,12 +7,7 @@ export {
   type Room,
 } from "@parley/proto/chat/v1";
 export type { ChatMessage } from "./chat.ts";
-export {
-  type AbortOptions,
-  type ChatClient,
-  createChatClient,
-  type MetricsRequest,
-} from "./chat-client.ts";
+export { type AbortOptions, type ChatClient, createChatClient } from "./chat-client.ts";
 export type { BackoffOptions, ChatClientOptions } from "./chat-client-options.ts";
 export { PositionOutOfRangeError, UploadError } from "./errors.ts";
 export { metricUnit } from "./metric-unit.ts";
@@ -21,12 +16,16 @@ export type { HistoryRequest, ListMessagesRequest, ListRoomsRequest } from "./pa
 export { oldestKept, type Position } from "./position.ts";
 export type { OutgoingMessage, SendResult } from "./send.ts";
 export type {
+  SharedMessage,
+  SharedSendResult,
   SharedStream,
   SharedStreamOptions,
   SharedStreamState,
   SharedSubscription,
   SharedSubscriptionRequest,
 } from "./shared-stream.ts";
+export type { MetricsOptions, MetricsRequest } from "./stream-metrics.ts";
+export type { StreamState } from "./stream-state.ts";
 export type {
   SubscribeOptions,
   SubscribeRequest,

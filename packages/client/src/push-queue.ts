@@ -11,8 +11,10 @@ export interface PushQueue<T> extends AsyncIterable<T> {
  *
  * Written out, not an async generator: one that waits for its items cannot be
  * told to stop.
+ *
+ * @param onTaken - told each item that the consumer has taken
  */
-export function createPushQueue<T>(): PushQueue<T> {
+export function createPushQueue<T>(onTaken?: (item: T) => void): PushQueue<T> {
   let items: T[] = [];
   let closed = false;
   let wake: () => void = () => {};
@@ -40,7 +42,11 @@ export function createPushQueue<T>(): PushQueue<T> {
           });
         }
         const [item] = items.splice(0, 1);
-        return item === undefined ? { done: true, value: undefined } : { done: false, value: item };
+        if (item === undefined) {
+          return { done: true, value: undefined };
+        }
+        onTaken?.(item);
+        return { done: false, value: item };
       },
       return: end,
       // Connect refuses an iterator without it.

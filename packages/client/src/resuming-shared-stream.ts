@@ -1,25 +1,27 @@
 import { create } from "@bufbuild/protobuf";
-import type { Client, ConnectError } from "@connectrpc/connect";
+import { type Client, Code, ConnectError } from "@connectrpc/connect";
 import { type ChatService, type Message, MessageSchema, MessageType } from "@parley/proto/chat/v1";
-import { type Backoff, createBackoff } from "./backoff.ts";
 import { callListener } from "./call-listener.ts";
 import { callOptions, noDeadlineMs } from "./call-options.ts";
 import type { ResolvedOptions } from "./chat-client-options.ts";
-import { delay } from "./delay.ts";
+import { checkContentSize } from "./content-size.ts";
 import { clientError, PositionOutOfRangeError } from "./errors.ts";
 import { randomKey } from "./idempotency-key.ts";
-import { isRetryable } from "./is-retryable.ts";
-import { type MessageStream, watchStream } from "./message-stream.ts";
 import { createPushQueue, type PushQueue } from "./push-queue.ts";
+import { type NextStream, ReconnectingStream, type Waiting } from "./reconnecting-stream.ts";
 import { askForHead, findHead } from "./room-head.ts";
+import { createSharedOutbox, echoPrefix } from "./shared-outbox.ts";
 import { SharedRoom } from "./shared-room.ts";
 import type {
+  SharedMessage,
+  SharedSendResult,
   SharedStream,
   SharedStreamOptions,
   SharedStreamState,
   SharedSubscription,
   SharedSubscriptionRequest,
 } from "./shared-stream.ts";
+import { type WatchedStream, watchStream } from "./watched-stream.ts";
 
 /** The server says that it is alive every 5 seconds: one that missed two of them is gone. */
 const silenceMs = 12_000;
@@ -31,13 +33,12 @@ export class ResumingSharedStream implements SharedStream {
   readonly #user: string;
   readonly #onStateChange: SharedStreamOptions["onStateChange"];
   readonly #rooms = new Map<string, SharedRoom>();
-  readonly #stop = new AbortController();
-  readonly #backoff: Backoff;
+  readonly #outbox = createSharedOutbox();
+  readonly #messages: ReconnectingStream<Message>;
   #state: SharedStreamState = { name: "idle" };
+  #stream: WatchedStream<Message> | undefined;
   /** What is to be said on the stream that is open, if one is. */
   #requests: PushQueue<Message> | undefined;
-  #stream: MessageStream | undefined;
-  #wait = new AbortController();
 
   constructor(
     client: Client<typeof ChatService>,
@@ -49,7 +50,12 @@ export class ResumingSharedStream implements SharedStream {
     this.#options = options;
     this.#user = user;
     this.#onStateChange = onStateChange;
-    this.#backoff = createBackoff(options.backoff);
+    this.#messages = new ReconnectingStream({
+      backoff: options.backoff,
+      open: () => this.#open(),
+      onWaiting: (state) => this.#wait(state),
+      mend: (error) => this.#mend(error),
+    });
   }
 
   get state(): SharedStreamState {
@@ -58,32 +64,21 @@ export class ResumingSharedStream implements SharedStream {
 
   subscribe(request: SharedSubscriptionRequest): SharedSubscription {
     checkName("room", request.room);
-    if (this.#stop.signal.aborted) {
-      throw new TypeError("the stream is closed");
-    }
+    this.#checkOpen();
     if (this.#rooms.has(request.room)) {
       throw new TypeError(`"${request.room}" is subscribed to already`);
     }
     if (request.after?.epoch === "") {
       throw new TypeError("on a Chat stream a position has an epoch");
     }
-    const room = new SharedRoom(request, (after) =>
-      findHead(
-        this.#client,
-        this.#options,
-        request.room,
-        after,
-        this.#stream?.signal ?? this.#stop.signal,
-      ),
-    );
+    const room = new SharedRoom(request, (after) => this.#findHead(request.room, after));
     this.#rooms.set(room.room, room);
     if (this.#requests) {
       this.#requests.push(room.join(this.#user));
     } else if (this.#state.name === "waiting") {
       room.enter(this.#state);
-    } else if (this.#state.name === "idle") {
-      void this.#run();
     }
+    this.#start();
     return {
       room: room.room,
       get state() {
@@ -96,106 +91,125 @@ export class ResumingSharedStream implements SharedStream {
     };
   }
 
+  async send(message: SharedMessage): Promise<SharedSendResult> {
+    checkName("room", message.room);
+    if (message.content === "") {
+      throw new TypeError("a message has at least one character");
+    }
+    if ((message.idempotencyKey ?? "") !== "") {
+      checkName("idempotency key", message.idempotencyKey ?? "");
+    }
+    checkContentSize(message.content);
+    this.#checkOpen();
+    const sent = this.#outbox.add(this.#user, message, (request) => this.#requests?.push(request));
+    this.#start();
+    return sent;
+  }
+
   retryNow(): void {
-    this.#wait.abort();
+    this.#messages.retryNow();
   }
 
   close(): void {
     this.#end();
   }
 
-  async #run(): Promise<void> {
-    const stopped = this.#stop.signal;
-    while (!stopped.aborted) {
-      const stream = this.#open();
-      let failure: ConnectError;
-      try {
-        for (let isOpen = false; ; isOpen = true) {
-          const message = await stream.next();
-          if (!isOpen) {
-            this.#enter({ name: "open" });
-          }
-          this.#take(message);
-        }
-      } catch (reason) {
-        failure = clientError(reason);
-      } finally {
-        stopped.removeEventListener("abort", stream.cancel);
-        stream.cancel();
-        this.#requests?.close();
-        this.#requests = undefined;
-      }
-      await this.#recover(failure);
+  #checkOpen(): void {
+    if (this.#state.name === "closed") {
+      throw new TypeError("the stream is closed");
     }
   }
 
-  #open(): MessageStream {
+  /** Opens the first stream, for what it is to carry. */
+  #start(): void {
+    if (this.#state.name === "idle") {
+      void this.#run();
+    }
+  }
+
+  async #run(): Promise<void> {
+    try {
+      for await (const message of this.#messages) {
+        if (this.#state.name === "connecting") {
+          this.#enter({ name: "open" });
+        }
+        this.#take(message);
+      }
+    } catch (reason) {
+      this.#end(ConnectError.from(reason));
+    }
+  }
+
+  #open(): WatchedStream<Message> {
     this.#enter({ name: "connecting" });
-    const requests = createPushQueue<Message>();
+    const requests = createPushQueue<Message>(this.#outbox.noteTaken);
     this.#requests = requests;
     for (const room of this.#rooms.values()) {
       requests.push(room.join(this.#user));
+    }
+    for (const message of this.#outbox.unacknowledged()) {
+      requests.push(message);
     }
     const stream = watchStream(silenceMs, (signal) =>
       this.#client.chat(requests, callOptions(signal, noDeadlineMs)),
     );
     this.#stream = stream;
-    this.#stop.signal.addEventListener("abort", stream.cancel);
+    stream.signal.addEventListener("abort", () => {
+      requests.close();
+      if (this.#requests === requests) {
+        this.#requests = undefined;
+      }
+    });
     return stream;
   }
 
   #take(message: Message): void {
     const isOfServer = message.type === MessageType.SYSTEM;
     if (isOfServer && message.room === "") {
-      // The sign of life. The stream did more than open: the next failure is the first of its kind.
-      this.#backoff.reset();
+      // The sign of life: the stream did more than open.
+      this.#messages.resetBackoff();
+      return;
+    }
+    const isEcho = isOfServer && message.id.startsWith(echoPrefix);
+    if (isEcho && this.#outbox.takeEcho(message)) {
       return;
     }
     const room = this.#rooms.get(message.room);
-    if (!room) {
-      return;
-    }
     try {
-      if (isOfServer && message.id.startsWith("echo_")) {
-        room.takeEcho(message.id);
+      if (isEcho) {
+        room?.takeEcho(message.id);
       } else {
-        room.take(message);
+        room?.take(message);
       }
     } catch (reason) {
       this.#drop(room, clientError(reason));
-      return;
     }
   }
 
-  /** Waits for the time of the next stream, or closes what another stream cannot mend. */
-  async #recover(error: ConnectError): Promise<void> {
-    if (this.#stop.signal.aborted) {
-      return;
-    }
-    if (error instanceof PositionOutOfRangeError && (await this.#dropOutOfRange())) {
-      return;
-    }
-    if (!isRetryable(error) && !(error instanceof PositionOutOfRangeError)) {
-      this.#end(error);
-      return;
-    }
-    const waitMs = this.#backoff.next(error);
-    const waiting = { name: "waiting", retryAtMs: Date.now() + waitMs, error } as const;
-    this.#wait = new AbortController();
-    this.#enter(waiting);
+  #findHead(room: string, after: Parameters<typeof askForHead>[2]): Promise<bigint | undefined> {
+    const signal = this.#stream?.signal ?? this.#messages.stopped;
+    return findHead(this.#client, this.#options, room, after, signal);
+  }
+
+  #wait(state: Waiting): void {
+    this.#outbox.rejectOlderThan(this.#options.retryForMs, state.error);
+    this.#enter(state);
     for (const room of this.#rooms.values()) {
-      room.enter(waiting);
+      room.enter(state);
     }
-    await delay(waitMs, AbortSignal.any([this.#stop.signal, this.#wait.signal]));
   }
 
   /**
-   * The error of the stream does not tell the room: each is asked for. True when
-   * some were dropped, so that the rest can go on.
+   * Closes the rooms whose position is gone. The error of the stream does not tell which:
+   * each is asked for. Where it is none of them, the next stream may fare better.
    */
-  async #dropOutOfRange(): Promise<boolean> {
+  async #mend(error: ConnectError): Promise<NextStream> {
+    if (!(error instanceof PositionOutOfRangeError)) {
+      return "never";
+    }
+    const signal = this.#messages.stopped;
+    const options = callOptions(signal, this.#options.timeoutMs);
     const rooms = Array.from(this.#rooms.values());
-    const options = callOptions(this.#stop.signal, this.#options.timeoutMs);
     const dropped = await Promise.all(
       rooms.map(async (room) => {
         const { position } = room.cursor;
@@ -206,7 +220,7 @@ export class ResumingSharedStream implements SharedStream {
           await askForHead(this.#client, room.room, position, options);
           return false;
         } catch (reason) {
-          const error = clientError(reason, this.#stop.signal);
+          const error = clientError(reason, signal);
           const isOutOfRange = error instanceof PositionOutOfRangeError;
           if (isOutOfRange) {
             this.#drop(room, error);
@@ -215,11 +229,11 @@ export class ResumingSharedStream implements SharedStream {
         }
       }),
     );
-    return dropped.includes(true);
+    return dropped.includes(true) ? "at-once" : "in-time";
   }
 
-  #drop(room: SharedRoom, error?: ConnectError): void {
-    if (this.#rooms.get(room.room) !== room) {
+  #drop(room: SharedRoom | undefined, error?: ConnectError): void {
+    if (!room || this.#rooms.get(room.room) !== room) {
       return;
     }
     this.#rooms.delete(room.room);
@@ -236,11 +250,12 @@ export class ResumingSharedStream implements SharedStream {
 
   #end(error?: ConnectError): void {
     this.#enter(error ? { name: "closed", error } : { name: "closed" });
-    this.#stop.abort();
+    this.#messages.stop();
     for (const room of this.#rooms.values()) {
       room.close(error);
     }
     this.#rooms.clear();
+    this.#outbox.rejectAll(error ?? new ConnectError("the stream was closed", Code.Canceled));
   }
 
   #enter(state: SharedStreamState): void {

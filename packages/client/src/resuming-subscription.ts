@@ -1,15 +1,13 @@
-import type { Client, ConnectError } from "@connectrpc/connect";
+import { durationFromMs } from "@bufbuild/protobuf/wkt";
+import { type Client, ConnectError } from "@connectrpc/connect";
 import type { ChatService, Message } from "@parley/proto/chat/v1";
-import { type Backoff, createBackoff } from "./backoff.ts";
 import { callListener } from "./call-listener.ts";
+import { callOptions, noDeadlineMs } from "./call-options.ts";
 import { type CatchUp, createCatchUp } from "./catch-up.ts";
 import type { ResolvedOptions } from "./chat-client-options.ts";
 import { type Cursor, createCursor } from "./cursor.ts";
-import { delay } from "./delay.ts";
-import { clientError } from "./errors.ts";
-import { isRetryable } from "./is-retryable.ts";
-import { type MessageStream, openMessageStream } from "./message-stream.ts";
 import type { Position } from "./position.ts";
+import { ReconnectingStream } from "./reconnecting-stream.ts";
 import { findHead } from "./room-head.ts";
 import type {
   SubscribeOptions,
@@ -17,6 +15,7 @@ import type {
   Subscription,
   SubscriptionState,
 } from "./subscription.ts";
+import { type WatchedStream, watchStream } from "./watched-stream.ts";
 
 /** A subscription that goes on, on a new stream, wherever the last one broke. */
 export class ResumingSubscription implements Subscription {
@@ -25,12 +24,13 @@ export class ResumingSubscription implements Subscription {
   readonly #request: SubscribeRequest;
   readonly #signal: AbortSignal | undefined;
   readonly #onStateChange: SubscribeOptions["onStateChange"];
-  readonly #stop = new AbortController();
-  readonly #backoff: Backoff;
+  readonly #messages: ReconnectingStream<Message>;
   readonly #cursor: Cursor;
-  #state: SubscriptionState = { name: "connecting" };
   readonly #catchUp: CatchUp;
-  #taken = false;
+  #state: SubscriptionState = { name: "connecting" };
+  #stream: WatchedStream<Message> | undefined;
+  #isWelcomed = false;
+  #isTaken = false;
   /** Whether the reader has not come back from the last message: it may not even have it yet. */
   #isYielding = false;
 
@@ -45,12 +45,16 @@ export class ResumingSubscription implements Subscription {
     this.#request = request;
     this.#signal = signal;
     this.#onStateChange = onStateChange;
-    this.#backoff = createBackoff(options.backoff);
     this.#cursor = createCursor(request.after, request.presence ?? false);
     this.#catchUp = createCatchUp(
       () => (this.#isYielding ? undefined : this.#cursor.position),
       () => this.#enter({ name: "live" }),
     );
+    this.#messages = new ReconnectingStream({
+      backoff: options.backoff,
+      open: () => this.#open(),
+      onWaiting: (state) => this.#enter(state),
+    });
   }
 
   get state(): SubscriptionState {
@@ -62,10 +66,10 @@ export class ResumingSubscription implements Subscription {
   }
 
   [Symbol.asyncIterator](): AsyncIterator<Message, undefined, undefined> {
-    if (this.#taken) {
+    if (this.#isTaken) {
       throw new TypeError("a subscription can be iterated only once");
     }
-    this.#taken = true;
+    this.#isTaken = true;
     const messages = this.#read();
     return {
       next: () => messages.next(),
@@ -84,86 +88,67 @@ export class ResumingSubscription implements Subscription {
       close();
     }
     try {
-      while (!this.#stop.signal.aborted) {
-        const stream = this.#open();
-        let failure: ConnectError;
-        try {
-          this.#welcome(await stream.next(), stream);
-          while (true) {
-            const message = await stream.next();
-            // The stream did more than open: the next failure is the first of its kind.
-            this.#backoff.reset();
-            if (this.#cursor.accept(message)) {
-              this.#isYielding = true;
-              yield message;
-              this.#isYielding = false;
-            }
-            this.#catchUp.check();
-          }
-        } catch (reason) {
-          failure = clientError(reason);
-        } finally {
-          this.#stop.signal.removeEventListener("abort", stream.cancel);
-          stream.cancel();
+      for await (const message of this.#messages) {
+        if (!this.#isWelcomed) {
+          this.#welcome(message);
+          continue;
         }
-        await this.#recover(failure);
+        this.#messages.resetBackoff();
+        if (this.#cursor.accept(message)) {
+          this.#isYielding = true;
+          yield message;
+          this.#isYielding = false;
+        }
+        this.#catchUp.check();
       }
+    } catch (reason) {
+      this.#close(ConnectError.from(reason));
+      throw reason;
     } finally {
       this.#signal?.removeEventListener("abort", close);
       this.#close();
     }
   }
 
-  #open(): MessageStream {
+  /** Opens the next stream, given up when it misses two heartbeats. */
+  #open(): WatchedStream<Message> {
     this.#enter({ name: "connecting" });
+    this.#isWelcomed = false;
+    const { room, user, presence = false } = this.#request;
+    const { heartbeatMs } = this.#options;
     const after = this.#cursor.position;
-    const request = { ...this.#request, after };
-    const stream = openMessageStream(this.#client, request, this.#options.heartbeatMs);
-    const stopped = this.#stop.signal;
-    stopped.addEventListener("abort", stream.cancel);
-    if (stopped.aborted) {
-      stream.cancel();
-    }
-    return stream;
-  }
-
-  #welcome(message: Message, stream: MessageStream): void {
-    const resumed = this.#cursor.position;
-    this.#cursor.welcome(message);
-    if (!resumed) {
-      this.#enter({ name: "live" });
-      return;
-    }
-    this.#enter({ name: "catching-up" });
-    this.#catchUp.begin(
-      findHead(
-        this.#client,
-        this.#options,
-        this.#request.room,
-        this.#cursor.position as Position,
-        stream.signal,
+    this.#stream = watchStream(2 * heartbeatMs, (signal) =>
+      this.#client.subscribeMessages(
+        {
+          room,
+          user,
+          presence,
+          heartbeat: durationFromMs(heartbeatMs),
+          ...(after && { after: { epoch: after.epoch, sequence: after.sequence } }),
+        },
+        callOptions(signal, noDeadlineMs),
       ),
     );
+    return this.#stream;
   }
 
-  /** Waits for the time of the next stream, or throws what another stream cannot mend. */
-  async #recover(error: ConnectError): Promise<void> {
-    const stopped = this.#stop.signal;
-    if (stopped.aborted) {
-      return;
+  #welcome(message: Message): void {
+    const isResumed = this.#cursor.position !== undefined;
+    this.#cursor.welcome(message);
+    this.#isWelcomed = true;
+    this.#enter({ name: isResumed ? "catching-up" : "live" });
+    if (isResumed && this.#stream) {
+      const { room } = this.#request;
+      const position = this.#cursor.position as Position;
+      this.#catchUp.begin(
+        findHead(this.#client, this.#options, room, position, this.#stream.signal),
+      );
     }
-    if (!isRetryable(error)) {
-      this.#close(error);
-      throw error;
-    }
-    const waitMs = this.#backoff.next(error);
-    this.#enter({ name: "waiting", retryAtMs: Date.now() + waitMs, error });
-    await delay(waitMs, stopped);
   }
 
   #close(error?: ConnectError): void {
     this.#enter(error ? { name: "closed", error } : { name: "closed" });
-    this.#stop.abort();
+    this.#messages.stop();
   }
 
   #enter(state: SubscriptionState): void {

@@ -1,11 +1,13 @@
-import type { ConnectError } from "@connectrpc/connect";
 import type { Message } from "@parley/proto/chat/v1";
 import type { Position } from "./position.ts";
+import type { OutgoingMessage, SendResult } from "./send.ts";
+import type { StreamState } from "./stream-state.ts";
 import type { SubscriptionState } from "./subscription.ts";
 
 /**
- * One user's subscriptions to any number of rooms over one Chat stream, which is
- * opened with the first of them and again, after some time, wherever it broke.
+ * One user's subscriptions to any number of rooms, and what the user says, over one
+ * Chat stream, which is opened with the first of them and again, after some time,
+ * wherever it broke.
  */
 export interface SharedStream {
   readonly state: SharedStreamState;
@@ -15,28 +17,27 @@ export interface SharedStream {
    * epoch, or a closed stream.
    */
   subscribe(request: SharedSubscriptionRequest): SharedSubscription;
+  /**
+   * Sends a message to any room, after those that were sent before it. When this
+   * resolves, the message is on the server's disk, once, however many streams it
+   * took. Each message is kept in memory until then: await some before you send
+   * the next.
+   *
+   * A message that no stream has taken yet waits for one. Rejects with the error of
+   * the stream when it closes, or when a message that a stream had taken was not
+   * acknowledged for `retryForMs`: it may have been stored; sending it again
+   * with an idempotency key of your own stores it once. Rejects with a TypeError
+   * for what the server would refuse, and a closed stream.
+   */
+  send(message: SharedMessage): Promise<SharedSendResult>;
   /** Opens the next stream now when it waits for the time of it. */
   retryNow(): void;
-  /** Closes all subscriptions, and the stream. */
+  /** Closes all subscriptions, and the stream. What was not acknowledged is rejected. */
   close(): void;
 }
 
-/**
- * What a shared stream is doing.
- *
- * - `idle`: nothing was subscribed to yet.
- * - `connecting`: a stream is being opened.
- * - `open`: the server answered.
- * - `waiting`: the stream broke; the next one is opened at `retryAtMs`, in
- *   milliseconds since 1970, or at `retryNow`.
- * - `closed`: over, with the error that trying again cannot mend, if any.
- */
-export type SharedStreamState =
-  | { readonly name: "idle" }
-  | { readonly name: "connecting" }
-  | { readonly name: "open" }
-  | { readonly name: "waiting"; readonly retryAtMs: number; readonly error: ConnectError }
-  | { readonly name: "closed"; readonly error?: ConnectError };
+/** What a shared stream is doing. It is `idle` until something is subscribed to or sent. */
+export type SharedStreamState = { readonly name: "idle" } | StreamState;
 
 /** What to subscribe to over a shared stream, and who listens. */
 export interface SharedSubscriptionRequest {
@@ -69,6 +70,12 @@ export interface SharedSubscription {
   /** Ends the subscription: the listeners are told nothing after the state `closed`. */
   close(): void;
 }
+
+/** A message for `SharedStream.send`, of the stream's user. */
+export type SharedMessage = Omit<OutgoingMessage, "user">;
+
+/** A message that is on the server's disk. */
+export type SharedSendResult = Pick<SendResult, "sequence">;
 
 /** Options of `ChatClient.shareStream`. */
 export interface SharedStreamOptions {

@@ -1,13 +1,13 @@
 import { styleText } from "node:util";
-import { type Message, MessageType } from "@parley/proto/chat/v1";
+import type { Message } from "@parley/client";
 import type { Command } from "commander";
 import { type ChatInput, chatHelp, parseChatInput } from "../chat-input.ts";
-import { type ChatStream, openChatStream } from "../chat-stream.ts";
 import { type ChatTerminal, openChatTerminal } from "../chat-terminal.ts";
+import { tellOfConnection } from "../connection-notices.ts";
 import type { CommandContext, RunCommand } from "../context.ts";
-import { describeLoss } from "../errors.ts";
+import { type Conversation, startConversation } from "../conversation.ts";
 import { checkContent } from "../limits.ts";
-import { printableName } from "../text.ts";
+import { printable, printableName } from "../text.ts";
 import { formatMembers } from "./rooms.ts";
 
 // Of piped input: how many messages may wait for their acknowledgement.
@@ -38,12 +38,11 @@ Examples:
     );
 }
 
-/** One run of the command: a terminal, a stream, and the room that is talked in. */
+/** One run of the command: a terminal, a conversation, and the room that is talked in. */
 class Chat {
   readonly #context: CommandContext;
-  readonly #stream: ChatStream;
+  readonly #conversation: Conversation;
   readonly #terminal: ChatTerminal;
-  readonly #closed = new AbortController();
   #current = "";
 
   constructor(context: CommandContext) {
@@ -51,44 +50,42 @@ class Chat {
     const { output } = context;
     const interactive = process.stdin.isTTY === true && output.isTerminal;
     this.#terminal = openChatTerminal(interactive);
-    this.#stream = openChatStream({
+    this.#conversation = startConversation({
       client: context.chat,
       user: context.user,
-      signal: AbortSignal.any([context.signal, this.#closed.signal]),
       onMessage: (message, epoch) => this.#show(message, epoch),
-      onConnectionChange: (lost) =>
-        this.#notice(
-          lost ? `connection lost: ${describeLoss(lost)}; trying again …` : "connected again",
-        ),
+      onStateChange: tellOfConnection({
+        notice: (text) => this.#notice(text),
+        giveUp: (error) => this.#conversation.end(error),
+      }),
     });
   }
 
   async run(rooms: readonly string[]): Promise<void> {
-    const endInput = () => this.#terminal.close();
-    this.#context.signal.addEventListener("abort", endInput);
-    // Not only awaited at the end: a stream that failed ends the input as well.
-    this.#stream.ended.catch(endInput);
+    const { signal } = this.#context;
+    const { ended } = this.#conversation;
+    const interrupt = () => this.#conversation.end(signal.reason);
+    signal.addEventListener("abort", interrupt);
+    // So that a conversation that failed ends the input as well.
+    ended.addEventListener("abort", () => this.#terminal.close());
     try {
       for (const room of rooms) {
-        await this.#stream.join(room);
+        await this.#join(room);
       }
       this.#switchTo(rooms[0] ?? "");
       if (this.#terminal.interactive) {
         this.#notice("/help lists the commands, Ctrl-D ends.");
       }
       await this.#converse();
-      this.#stream.end();
-      await this.#stream.ended;
-      this.#context.signal.throwIfAborted();
+      ended.throwIfAborted();
     } catch (error) {
       // At a prompt Ctrl-C is one way to leave; piped input may have been cut short by it.
-      if (!this.#context.signal.aborted || !this.#terminal.interactive) {
-        throw error;
+      if (!signal.aborted || !this.#terminal.interactive) {
+        throw ended.aborted ? ended.reason : error;
       }
     } finally {
-      this.#closed.abort();
-      this.#terminal.close();
-      await this.#stream.ended.catch(() => {});
+      signal.removeEventListener("abort", interrupt);
+      this.#conversation.end();
     }
   }
 
@@ -100,7 +97,7 @@ class Chat {
         break;
       }
       if (input.kind === "say") {
-        const saying = this.#stream.say(this.#current, checkContent(input.content));
+        const saying = this.#say(checkContent(input.content));
         // Rejections are seen when it is awaited, maybe after this stream has failed elsewhere.
         saying.catch(() => {});
         said.push(saying);
@@ -116,19 +113,36 @@ class Chat {
     await Promise.all(said);
   }
 
+  /** Says something. Whoever sits there is told what may be lost; piped input ends with it. */
+  async #say(content: string): Promise<void> {
+    try {
+      await this.#conversation.say(this.#current, content);
+    } catch (error) {
+      if (!this.#terminal.interactive || this.#conversation.ended.aborted) {
+        throw error;
+      }
+      this.#notice(`not acknowledged, maybe not stored: ${printable(content)}`);
+    }
+  }
+
+  async #join(room: string): Promise<void> {
+    await this.#conversation.join(room);
+    this.#notice(`joined ${printableName(room)} as ${printableName(this.#context.user)}`);
+  }
+
   async #obey(input: Exclude<ChatInput, { kind: "say" }>): Promise<void> {
     switch (input.kind) {
       case "room":
       case "join":
-        if (!this.#stream.rooms().includes(input.room)) {
-          await this.#stream.join(input.room);
+        if (!this.#conversation.rooms().includes(input.room)) {
+          await this.#join(input.room);
         }
         if (input.kind === "room") {
           this.#switchTo(input.room);
         }
         break;
       case "leave":
-        await this.#leave(input.room || this.#current);
+        this.#leave(input.room || this.#current);
         break;
       case "who":
         await this.#who(input.room || this.#current);
@@ -142,14 +156,14 @@ class Chat {
     }
   }
 
-  async #leave(room: string): Promise<void> {
-    const others = this.#stream.rooms().filter((other) => other !== room);
-    if (others.length === this.#stream.rooms().length) {
+  #leave(room: string): void {
+    const others = this.#conversation.rooms().filter((other) => other !== room);
+    if (others.length === this.#conversation.rooms().length) {
       this.#notice(`you are not in ${printableName(room)}`);
     } else if (others[0] === undefined) {
       this.#notice("this is your last room; /quit ends");
     } else {
-      await this.#stream.leave(room);
+      this.#conversation.leave(room);
       this.#notice(`left ${printableName(room)}`);
       if (room === this.#current) {
         this.#switchTo(others[0]);
@@ -175,11 +189,7 @@ class Chat {
 
   #show(message: Message, epoch: string): void {
     const { output } = this.#context;
-    if (message.type === MessageType.SYSTEM) {
-      this.#notice(printableName(message.content));
-      return;
-    }
-    const manyRooms = this.#stream.rooms().length > 1;
+    const manyRooms = this.#conversation.rooms().length > 1;
     this.#terminal.above(() => void output.message(message, epoch, { withRoom: manyRooms }));
   }
 

@@ -8,7 +8,6 @@ import { type Command, Option } from "commander";
 import type { CommandContext, RunCommand } from "../context.ts";
 import { formatLabels } from "../metric-rounds.ts";
 import { formatUser } from "../output.ts";
-import { createQueue } from "../queue.ts";
 import { printable } from "../text.ts";
 
 const uploadIntervalMs = 200;
@@ -117,29 +116,22 @@ async function clientStreaming(stage: Stage): Promise<void> {
 }
 
 async function bidirectional({ rpc, room, signal, say }: Stage): Promise<void> {
-  const requests = createQueue<{
-    id: string;
-    user: string;
-    content: string;
-    room: string;
-    type: MessageType;
-  }>();
   const chat = { user: "Charlie", room };
-  requests.push({ ...chat, id: "client_join", content: "", type: MessageType.JOIN });
-  const talk = async () => {
+  const joined = Promise.withResolvers<void>();
+  async function* requests() {
+    yield { ...chat, id: "client_join", type: MessageType.JOIN };
+    await joined.promise;
     for (let number = 1; number <= chatMessages; number++) {
       const content = `Bidirectional message #${number}`;
       await say(`→ ${formatUser(chat.user)}: ${content}`);
-      requests.push({ ...chat, id: `client_${number}`, content, type: MessageType.CHAT });
+      yield { ...chat, id: `client_${number}`, content, type: MessageType.CHAT };
       await delay(chatIntervalMs, undefined, { signal });
     }
-    requests.close();
-  };
-  let talking: Promise<void> | undefined;
+  }
   let echoes = 0;
-  for await (const message of rpc.chat(requests, { signal })) {
+  for await (const message of rpc.chat(requests(), { signal })) {
     // The first answer is to the JOIN: from then on the stream receives the room.
-    talking ??= talk();
+    joined.resolve();
     if (/^echo_client_\d+$/.test(message.id)) {
       echoes++;
     }
@@ -147,7 +139,6 @@ async function bidirectional({ rpc, room, signal, say }: Stage): Promise<void> {
       await say(formatReceived(message));
     }
   }
-  await talking;
   expect(echoes === chatMessages, `${chatMessages} echoes, got ${echoes}`);
 }
 

@@ -4,6 +4,7 @@ import { timestampDate } from "@bufbuild/protobuf/wkt";
 import { metricUnit } from "@parley/client";
 import { type Metric, MetricSchema } from "@parley/proto/chat/v1";
 import { type Command, InvalidArgumentError, Option } from "commander";
+import { tellOfConnection } from "../connection-notices.ts";
 import { type CommandContext, parseCount, type RunCommand } from "../context.ts";
 import { formatLabels, metricKey, metricRounds } from "../metric-rounds.ts";
 import { formatTable } from "../table.ts";
@@ -29,6 +30,7 @@ export function addMetricsCommand(program: Command, run: RunCommand): void {
       "after",
       `
 On a terminal: a table, refreshed in place. Otherwise: one line for each value.
+A connection that breaks is opened again.
 
 Examples:
   parley metrics
@@ -50,13 +52,24 @@ async function metrics(context: CommandContext, options: MetricsOptions): Promis
     }
   };
   let left = options.count ?? Number.POSITIVE_INFINITY;
-  const stream = context.chat.streamMetrics({ intervalSeconds: options.interval }, { signal });
+  const stopped = new AbortController();
+  const stream = context.chat.streamMetrics(
+    { intervalSeconds: options.interval },
+    {
+      signal: AbortSignal.any([signal, stopped.signal]),
+      onStateChange: tellOfConnection({
+        notice: output.notice,
+        giveUp: (error) => stopped.abort(error),
+      }),
+    },
+  );
   for await (const round of metricRounds(stream)) {
     await show(round);
     if (--left <= 0) {
       return;
     }
   }
+  stopped.signal.throwIfAborted();
   // Ctrl-C is how one stops watching; with a count it leaves the work undone.
   if (options.count !== undefined) {
     signal.throwIfAborted();

@@ -5,7 +5,7 @@ import { SendMessageResponseSchema } from "@parley/proto/chat/v1";
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { type CommandContext, parseSeconds, type RunCommand } from "../context.ts";
 import { UsageError } from "../errors.ts";
-import { checkContent } from "../limits.ts";
+import { checkContent, maxRetrySeconds } from "../limits.ts";
 import { printableName } from "../text.ts";
 
 interface SendOptions {
@@ -23,7 +23,7 @@ export function addSendCommand(program: Command, run: RunCommand): void {
     .addOption(
       new Option(
         "--retry <seconds>",
-        "go on trying for so long while the server is away, at most 100",
+        `go on trying for so long while the server is away, at most ${maxRetrySeconds}`,
       )
         .default(0, "one try")
         .argParser(parseRetry),
@@ -83,11 +83,10 @@ async function readContent(words: readonly string[]): Promise<string> {
   return content;
 }
 
-/** Shorter than the server remembers idempotency keys: beyond it, a try could store it twice. */
 function parseRetry(text: string): number {
   const seconds = parseSeconds(text);
-  if (seconds > 100) {
-    throw new InvalidArgumentError("It takes at most 100 seconds.");
+  if (seconds > maxRetrySeconds) {
+    throw new InvalidArgumentError(`It takes at most ${maxRetrySeconds} seconds.`);
   }
   return seconds;
 }

@@ -1,7 +1,6 @@
-import type { SubscriptionState } from "@parley/client";
 import { type Command, Option } from "commander";
+import { tellOfConnection } from "../connection-notices.ts";
 import { type CommandContext, parseCount, type RunCommand } from "../context.ts";
-import { describeLoss } from "../errors.ts";
 import { formatPosition, type PlainPosition, parsePosition, shellWord } from "../position.ts";
 import { printableName } from "../text.ts";
 
@@ -50,13 +49,15 @@ async function subscribe(
 ): Promise<void> {
   const { output, user } = context;
   const stopped = new AbortController();
-  const states = watchStates(context, room, (error) => stopped.abort(error));
+  const onStateChange = tellOfConnection({
+    notice: output.notice,
+    onFirstOpen: () =>
+      output.notice(`subscribed to ${printableName(room)} as ${printableName(user)}`),
+    giveUp: (error) => stopped.abort(error),
+  });
   const subscription = context.chat.subscribe(
     { room, user, after: options.after, presence: options.presence ?? false },
-    {
-      signal: AbortSignal.any([context.signal, stopped.signal]),
-      onStateChange: states,
-    },
+    { signal: AbortSignal.any([context.signal, stopped.signal]), onStateChange },
   );
   let left = options.count ?? Number.POSITIVE_INFINITY;
   for await (const message of subscription) {
@@ -65,38 +66,8 @@ async function subscribe(
       break;
     }
   }
-  // The client would go on for ever; whoever mistyped the address wants to know now.
   stopped.signal.throwIfAborted();
   if (subscription.position) {
     output.notice(`resume with --after ${shellWord(formatPosition(subscription.position))}`);
   }
-}
-
-/** Tells of the connection, and gives up when the first one fails. */
-function watchStates(
-  context: CommandContext,
-  room: string,
-  giveUp: (error: unknown) => void,
-): (state: SubscriptionState) => void {
-  const { output, user } = context;
-  let everConnected = false;
-  let waiting = false;
-  return (state) => {
-    if (state.name === "waiting") {
-      if (!everConnected) {
-        giveUp(state.error);
-      } else if (!waiting) {
-        output.notice(`connection lost: ${describeLoss(state.error)}; trying again …`);
-      }
-      waiting = true;
-    } else if (state.name === "live" || state.name === "catching-up") {
-      if (!everConnected) {
-        output.notice(`subscribed to ${printableName(room)} as ${printableName(user)}`);
-      } else if (waiting) {
-        output.notice("connected again");
-      }
-      everConnected = true;
-      waiting = false;
-    }
-  };
 }

@@ -11,7 +11,6 @@ export interface Metrics {
 }
 
 const maxRounds = 600;
-const retryDelayMs = 2_000;
 // The readings of a round come at once: they are shown at once.
 const roundDelayMs = 50;
 
@@ -30,19 +29,24 @@ export function useMetrics(): Metrics {
       setCharts(history.charts());
     };
     const receive = async () => {
-      while (!signal.aborted) {
-        try {
-          for await (const metric of client.streamMetrics({}, { signal })) {
-            history.add(metric);
-            timer ??= setTimeout(show, roundDelayMs);
-          }
-        } catch (error) {
-          setProblem(describeError(error));
-        }
-        await new Promise((resolve) => setTimeout(resolve, retryDelayMs));
+      const stream = client.streamMetrics(
+        {},
+        {
+          signal,
+          onStateChange: (state) => {
+            if (state.name === "waiting" || (state.name === "closed" && state.error)) {
+              setProblem(describeError(state.error));
+            }
+          },
+        },
+      );
+      for await (const metric of stream) {
+        history.add(metric);
+        timer ??= setTimeout(show, roundDelayMs);
       }
     };
-    void receive();
+    // What it rejects with is shown.
+    receive().catch(() => {});
     return () => {
       leaving.abort();
       clearTimeout(timer);

@@ -56,9 +56,14 @@ export function chatServer(
 export function joined(join: Message, sequence: bigint | number = join.sequence): Message[] {
   const { room } = join;
   return [
-    systemMessage({ id: `echo_${join.id}`, room, sequence: BigInt(sequence) }),
+    echoed(join, Number(sequence)),
     systemMessage({ id: "system", room, sequence: BigInt(sequence), epoch }),
   ];
+}
+
+/** What acknowledges a message that was sent. */
+export function echoed({ id, room }: Message, sequence: number): Message {
+  return systemMessage({ id: `echo_${id}`, room, sequence: BigInt(sequence) });
 }
 
 /** A message of a room. */
