@@ -56,7 +56,8 @@ const quiet = Symbol("quiet");
 
 async function withinQuiet<T>(next: Promise<T>, quietMs: number): Promise<T | typeof quiet> {
   const timeUp = Promise.withResolvers<typeof quiet>();
-  const timer = setTimeout(() => timeUp.resolve(quiet), quietMs);
+  // After another turn: a process that was held up reads first what has come meanwhile.
+  const timer = setTimeout(() => setImmediate(() => timeUp.resolve(quiet)), quietMs);
   try {
     return await Promise.race([next, timeUp.promise]);
   } finally {

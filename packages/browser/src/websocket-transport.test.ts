@@ -142,7 +142,8 @@ for (const leanPath of [true, false]) {
           },
         });
         const client = clientOf(url, { useBinaryFormat });
-        const late = collect(client.subscribeMessages({ room: "r" }, { timeoutMs: 100 }));
+        // Long enough for the call to reach its handler.
+        const late = collect(client.subscribeMessages({ room: "r" }, { timeoutMs: 1_000 }));
         await assert.rejects(late, hasCode(Code.DeadlineExceeded));
         await left.promise;
 

@@ -98,14 +98,16 @@ async function listen(t: TestContext, server: Server): Promise<string> {
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
 }
 
-function http2Server(fail: (stream: ServerHttp2Stream) => void, afterMessage: boolean): Server {
+/** @param received - when set: what to wait for, after the first message of a response */
+function http2Server(fail: (stream: ServerHttp2Stream) => void, received?: Promise<void>): Server {
   const server = createHttp2Server();
   server.on("session", (session) => session.on("error", () => {}));
   server.on("stream", (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) => {
     stream.on("error", () => {});
-    if (afterMessage) {
+    if (received) {
       stream.respond({ ":status": 200, "content-type": headers["content-type"] });
-      stream.write(frame, () => setTimeout(() => fail(stream), 10));
+      stream.write(frame);
+      void received.then(() => fail(stream));
     } else {
       fail(stream);
     }
@@ -113,34 +115,42 @@ function http2Server(fail: (stream: ServerHttp2Stream) => void, afterMessage: bo
   return server;
 }
 
-function http1Server(fail: RequestListener, afterMessage: boolean): Server {
+function http1Server(fail: RequestListener, received?: Promise<void>): Server {
   return createHttp1Server((request, response) => {
-    if (afterMessage) {
+    if (received) {
       response.writeHead(200, { "content-type": request.headers["content-type"] });
-      response.write(frame, () => setTimeout(() => fail(request, response), 10));
+      response.write(frame);
+      void received.then(() => fail(request, response));
     } else {
       fail(request, response);
     }
   });
 }
 
+// Only what goes wrong takes as long.
+const timeoutMs = 60_000;
+
 async function unaryError(transport: Transport): Promise<ConnectError> {
   const request = { room: "lobby", user: "ada", content: "hello" };
   return createClient(ChatService, transport)
-    .sendMessage(request, { timeoutMs: 2_000 })
+    .sendMessage(request, { timeoutMs })
     .then(
       () => assert.fail("the call succeeded"),
       (error) => error,
     );
 }
 
-async function streamError(transport: Transport): Promise<[error: ConnectError, count: number]> {
+async function streamError(
+  transport: Transport,
+  onMessage?: () => void,
+): Promise<[error: ConnectError, count: number]> {
   let count = 0;
   const request = { room: "lobby", user: "ada" };
   try {
     const { subscribeMessages } = createClient(ChatService, transport);
-    for await (const _ of subscribeMessages(request, { timeoutMs: 2_000 })) {
+    for await (const _ of subscribeMessages(request, { timeoutMs })) {
       count++;
+      onMessage?.();
     }
   } catch (error) {
     return [error as ConnectError, count];
@@ -168,15 +178,16 @@ for (const { transports, failures, breaks, serve } of matrix) {
     });
     for (const [what, fail] of Object.entries(failures)) {
       test(`can be tried again over ${transportName}: the server ${what}`, async (t) => {
-        const url = await listen(t, serve(fail as never, false));
+        const url = await listen(t, serve(fail as never));
         assertRetryable(await unaryError(createTransport(url)));
         assertRetryable((await streamError(createTransport(url)))[0]);
       });
     }
     for (const [what, fail] of Object.entries(breaks)) {
       test(`can be resumed over ${transportName}: the server ${what}`, async (t) => {
-        const url = await listen(t, serve(fail as never, true));
-        const [error, count] = await streamError(createTransport(url));
+        const received = Promise.withResolvers<void>();
+        const url = await listen(t, serve(fail as never, received.promise));
+        const [error, count] = await streamError(createTransport(url), received.resolve);
         assertRetryable(error);
         assert.equal(count, 1);
       });

@@ -17,6 +17,7 @@ import {
   type Subscription,
   type SubscriptionState,
 } from "./index.ts";
+import { controlClock } from "./testing/controlled-clock.ts";
 import {
   chat,
   epoch,
@@ -131,26 +132,28 @@ test("is for one consumer", () => {
   assert.throws(() => subscription[Symbol.asyncIterator](), TypeError);
 });
 
-test("a stream that is silent is given up", async () => {
+test("a stream that is silent is given up", async (t) => {
+  controlClock(t).run();
   const server = scriptedServer([sends(welcome(0), chat(1)), sends(), sends(welcome(1), chat(2))]);
   const states: SubscriptionState[] = [];
   const subscription = createChatClient(server.transport, {
     ...options,
-    heartbeatMs: 20,
+    heartbeatMs: 1_000,
   }).subscribe(request, { onStateChange: (state) => states.push(state) });
   assert.deepEqual(await read(subscription, 2), [1n, 2n]);
   const waits = states.filter((state) => state.name === "waiting");
   assert.equal(waits.length, 2);
-  assert.match(waits[0]?.error.message ?? "", /silent for 40 ms/);
+  assert.match(waits[0]?.error.message ?? "", /silent for 2000 ms/);
 });
 
-test("a reader may take its time over a message", async () => {
+test("a reader may take its time over a message", async (t) => {
+  const clock = controlClock(t);
   const server = scriptedServer([sends(welcome(0), chat(1), chat(2))]);
-  const subscription = createChatClient(server.transport, { heartbeatMs: 10 }).subscribe(request);
+  const subscription = createChatClient(server.transport).subscribe(request);
   const iterator = subscription[Symbol.asyncIterator]();
   await iterator.next();
-  // Three times as long as the stream may be silent.
-  await new Promise((resolve) => setTimeout(resolve, 60));
+  // Far longer than the stream may be silent.
+  clock.tick(3_600_000);
   assert.equal((await iterator.next()).value?.sequence, 2n);
   assert.equal(server.requests.length, 1);
   await iterator.return?.();

@@ -14,18 +14,19 @@ function line(n: number): UploadMessage {
   return { room: "lobby", user: "ada", content: `line ${n}` };
 }
 
-/** Yields lines without end and tells whether it was closed. */
+/** Yields lines without end; `closed` resolves when it was closed. */
 function endless() {
+  const { promise: closed, resolve: close } = Promise.withResolvers<void>();
   const source = {
     taken: 0,
-    closed: false,
+    closed,
     async *[Symbol.asyncIterator]() {
       try {
         for (;;) {
           yield line(source.taken++);
         }
       } finally {
-        source.closed = true;
+        close();
       }
     },
   };
@@ -78,7 +79,7 @@ test("the source is read no faster than the server reads", async () => {
   });
   assert.equal((await client.upload(source)).messageCount, 20);
   assert.ok(ahead <= 2, `${ahead} messages ahead`);
-  assert.ok(source.closed);
+  await source.closed;
 });
 
 test("a failure tells its code and how many messages were sent, and closes the source", async () => {
@@ -100,8 +101,7 @@ test("a failure tells its code and how many messages were sent, and closes the s
     assert.ok(error.sent >= 2 && error.sent <= 4, `${error.sent} sent`);
     return true;
   });
-  await new Promise((resolve) => setImmediate(resolve));
-  assert.ok(source.closed);
+  await source.closed;
 });
 
 test("a failure is told at once though the source has nothing to say", async () => {
@@ -161,8 +161,7 @@ test("the signal cancels an upload and closes its source", async () => {
     }),
     (error) => error instanceof UploadError && error.code === Code.Canceled && error.sent >= 5,
   );
-  await new Promise((resolve) => setImmediate(resolve));
-  assert.ok(source.closed);
+  await source.closed;
 });
 
 test("an UploadError is told apart from other errors of Connect", () => {
