@@ -21,6 +21,29 @@ browserSuite("chatting", (browser) => {
     await ada.getByText("2 people here").waitFor();
   });
 
+  test("who comes and goes is shown without asking for all rooms again", async (t) => {
+    const server = await startWebServer(t);
+    const page = await openPage(browser(), server, { user: "Ada", fragment: "#/rooms/general" });
+    await isLive(page);
+    const startedAtMs = performance.now();
+    let listedCount = 0;
+    page.on("request", (request) => {
+      listedCount += Number(request.url().includes("ListRooms"));
+    });
+    const leaving = new AbortController();
+    const guests = Array.from({ length: 30 }, async (_, index) => {
+      const request = { room: "general", user: `guest ${index}` };
+      for await (const _ of server.client.subscribe(request, { signal: leaving.signal }));
+    });
+    await page.getByText("31 people here").waitFor();
+    leaving.abort();
+    await Promise.all(guests);
+    await page.getByText("1 person here").waitFor();
+    // The list is renewed every four seconds, whatever happens.
+    const most = 2 + (performance.now() - startedAtMs) / 4_000;
+    assert.ok(listedCount <= most, `${listedCount} times, where ${most} is due`);
+  });
+
   test("what was said elsewhere is counted until it is read", async (t) => {
     const server = await startWebServer(t);
     const page = await openPage(browser(), server, { user: "Ada", fragment: "#/rooms/one" });

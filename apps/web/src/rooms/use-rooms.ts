@@ -2,6 +2,9 @@ import { useInfiniteQuery } from "@connectrpc/connect-query";
 import type { Room } from "@parley/client";
 import { ChatService } from "@parley/proto/chat/v1";
 import { useEffect, useMemo } from "react";
+import { presenceChanges } from "../state/presence-changes.ts";
+import { useStore } from "../state/store.ts";
+import { applyPresence } from "./apply-presence.ts";
 
 /** All rooms of the server, by name, kept up to date. */
 export interface Rooms {
@@ -12,13 +15,18 @@ export interface Rooms {
 }
 
 const refreshIntervalMs = 4_000;
+// A list that came so long after a change was made after it, too.
+const listDelayMs = 2_000;
 const pageSize = 1_000;
 // More names than anybody scrolls through.
 const maxPages = 5;
 
-/** The rooms of the server, asked for again every few seconds while somebody looks. */
+/**
+ * The rooms of the server, asked for again every few seconds while somebody looks. Who came
+ * and left in the open rooms shows at once, without asking.
+ */
 export function useRooms(): Rooms {
-  const { data, error, hasNextPage, isFetching, fetchNextPage } = useInfiniteQuery(
+  const { data, dataUpdatedAt, error, hasNextPage, isFetching, fetchNextPage } = useInfiniteQuery(
     ChatService.method.listRooms,
     { pageSize, pageToken: "" },
     {
@@ -33,6 +41,16 @@ export function useRooms(): Rooms {
       void fetchNextPage();
     }
   }, [hasNextPage, isFetching, pageCount, fetchNextPage]);
-  const rooms = useMemo(() => data?.pages.flatMap((page) => page.rooms), [data]);
+  const changes = useStore(presenceChanges.recent);
+  const rooms = useMemo(() => {
+    const unlisted = changes.filter(({ atMs }) => atMs + listDelayMs >= dataUpdatedAt);
+    return (
+      data &&
+      applyPresence(
+        data.pages.flatMap((page) => page.rooms),
+        unlisted,
+      )
+    );
+  }, [data, dataUpdatedAt, changes]);
   return { rooms, error: rooms ? null : error };
 }

@@ -11,6 +11,7 @@ import {
   type SubscriptionState,
 } from "@parley/client";
 import { createOutbox, type Outbox } from "./outbox.ts";
+import type { PresenceChanges } from "./presence-changes.ts";
 import { emptyRoom, keptMessages, type RoomSnapshot, trimOldest } from "./room-snapshot.ts";
 import { createStore, type Store } from "./store.ts";
 
@@ -20,7 +21,7 @@ export interface RoomContext {
   readonly stream: SharedStream;
   readonly user: string;
   /** Told when somebody came or left, the user of this page included. */
-  readonly onPresence: () => void;
+  readonly onPresence: PresenceChanges["note"];
 }
 
 const firstPageSize = 60;
@@ -161,7 +162,7 @@ export class RoomStore {
     this.#flush();
     this.#change({ live });
     if (live.name === "live") {
-      this.#context.onPresence();
+      this.#context.onPresence({ room: this.room, user: this.#context.user, isHere: true });
     }
   }
 
@@ -175,8 +176,9 @@ export class RoomStore {
   }
 
   #receive(message: Message): void {
-    if (message.type !== MessageType.CHAT) {
-      this.#context.onPresence();
+    if (message.type === MessageType.JOIN || message.type === MessageType.LEAVE) {
+      const isHere = message.type === MessageType.JOIN;
+      this.#context.onPresence({ room: this.room, user: message.user, isHere });
       return;
     }
     this.#received.push(message);

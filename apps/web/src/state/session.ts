@@ -1,14 +1,12 @@
-import { createConnectQueryKey } from "@connectrpc/connect-query";
 import type { SharedStream, SharedStreamState } from "@parley/client";
-import { ChatService } from "@parley/proto/chat/v1";
+import { presenceChanges } from "./presence-changes.ts";
 import { RoomStore } from "./room-store.ts";
-import { client, queryClient } from "./server.ts";
+import { client } from "./server.ts";
 import { createStore, type Store, useStore } from "./store.ts";
 import { user } from "./user.ts";
 
 /** How many rooms a page receives at a time; whoever was away longest is left. */
 const maxRooms = 16;
-const presenceDelayMs = 300;
 
 /** One user's presence on one page: the rooms that were opened are received over one stream. */
 export class Session {
@@ -18,18 +16,12 @@ export class Session {
   readonly opened: Store<readonly RoomStore[]> = createStore<readonly RoomStore[]>([]);
   readonly #stream: SharedStream;
   readonly #rooms = new Map<string, RoomStore>();
-  #presenceTimer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(name: string) {
     this.user = name;
     this.#stream = client.shareStream({
       user: name,
-      onStateChange: (state) => {
-        this.connection.set(state);
-        if (state.name === "open") {
-          this.#refreshRooms();
-        }
-      },
+      onStateChange: (state) => this.connection.set(state),
     });
   }
 
@@ -42,7 +34,7 @@ export class Session {
           client,
           stream: this.#stream,
           user: this.user,
-          onPresence: () => this.#refreshRooms(),
+          onPresence: presenceChanges.note,
         },
         name,
       );
@@ -63,7 +55,6 @@ export class Session {
   }
 
   close(): void {
-    clearTimeout(this.#presenceTimer);
     for (const room of this.#rooms.values()) {
       room.close();
     }
@@ -80,17 +71,6 @@ export class Session {
         room.close();
       }
     }
-  }
-
-  #refreshRooms(): void {
-    this.#presenceTimer ??= setTimeout(() => {
-      this.#presenceTimer = undefined;
-      const queryKey = createConnectQueryKey({
-        schema: ChatService.method.listRooms,
-        cardinality: "infinite",
-      });
-      void queryClient.invalidateQueries({ queryKey });
-    }, presenceDelayMs);
   }
 }
 
