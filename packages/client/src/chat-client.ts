@@ -7,9 +7,14 @@ import {
   type Metric,
   type Room,
 } from "@parley/proto/chat/v1";
-import { callOptions } from "./call-options.ts";
-import { type ChatMessage, chat } from "./chat.ts";
+import { callOptions } from "./calls/call-options.ts";
+import { type ChatMessage, chat } from "./chat/chat.ts";
 import { type ChatClientOptions, resolveOptions } from "./chat-client-options.ts";
+import {
+  type MetricsOptions,
+  type MetricsRequest,
+  streamMetrics,
+} from "./metrics/stream-metrics.ts";
 import {
   type HistoryRequest,
   history,
@@ -18,19 +23,22 @@ import {
   listMessages,
   listRooms,
   rooms,
-} from "./pages.ts";
-import { ResumingSharedStream } from "./resuming-shared-stream.ts";
-import { ResumingSubscription } from "./resuming-subscription.ts";
-import { type OutgoingMessage, type SendResult, sendMessage } from "./send.ts";
-import type { SharedStream, SharedStreamOptions } from "./shared-stream.ts";
-import { type MetricsOptions, type MetricsRequest, streamMetrics } from "./stream-metrics.ts";
-import type { SubscribeOptions, SubscribeRequest, Subscription } from "./subscription.ts";
+} from "./pages/pages.ts";
+import { type OutgoingMessage, type SendResult, sendMessage } from "./send/send-message.ts";
+import { ResumingSharedStream } from "./shared-stream/resuming-shared-stream.ts";
+import type { SharedStream, SharedStreamOptions } from "./shared-stream/shared-stream.ts";
+import { ResumingSubscription } from "./subscription/resuming-subscription.ts";
+import type {
+  SubscribeOptions,
+  SubscribeRequest,
+  Subscription,
+} from "./subscription/subscription.ts";
 import {
   type UploadMessage,
   type UploadOptions,
   type UploadResult,
   uploadMessages,
-} from "./upload.ts";
+} from "./upload/upload-messages.ts";
 
 /** Options that every method takes. */
 export interface AbortOptions {
