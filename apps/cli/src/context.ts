@@ -3,11 +3,11 @@ import { type Client, createClient, type Transport } from "@connectrpc/connect";
 import { type ChatClient, createChatClient } from "@parley/client";
 import { ChatService } from "@parley/proto/chat/v1";
 import { type Command, InvalidArgumentError, Option } from "commander";
-import { Interruption, reportFailure } from "./errors.ts";
-import { ExitCode } from "./exit-code.ts";
-import { maxRetrySeconds } from "./limits.ts";
-import { createOutput, type Output } from "./output.ts";
-import { openTransport, type Protocol, parseServerUrl, protocols } from "./transport.ts";
+import { openTransport, type Protocol, parseServerUrl, protocols } from "./connection/transport.ts";
+import { Interruption, reportFailure } from "./failures/errors.ts";
+import { ExitCode } from "./failures/exit-code.ts";
+import { maxRetrySeconds } from "./input/limits.ts";
+import { createOutput, type Output } from "./output/output.ts";
 
 /** What every command works with. */
 export interface CommandContext {

@@ -10,7 +10,7 @@ import { addSendCommand } from "./commands/send.ts";
 import { addSubscribeCommand } from "./commands/subscribe.ts";
 import { addUploadCommand } from "./commands/upload.ts";
 import { addGlobalOptions, type RunCommand, runCommand } from "./context.ts";
-import { ExitCode, exitCodeHelp } from "./exit-code.ts";
+import { ExitCode, exitCodeHelp } from "./failures/exit-code.ts";
 
 const examples = `
 Examples:

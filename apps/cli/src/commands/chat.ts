@@ -1,13 +1,13 @@
 import { styleText } from "node:util";
 import type { Message } from "@parley/client";
 import type { Command } from "commander";
-import { type ChatInput, chatHelp, parseChatInput } from "../chat-input.ts";
-import { type ChatTerminal, openChatTerminal } from "../chat-terminal.ts";
-import { tellOfConnection } from "../connection-notices.ts";
+import { type ChatInput, chatHelp, parseChatInput } from "../chat/chat-input.ts";
+import { type ChatTerminal, openChatTerminal } from "../chat/chat-terminal.ts";
+import { type Conversation, startConversation } from "../chat/conversation.ts";
+import { tellOfConnection } from "../connection/tell-of-connection.ts";
 import type { CommandContext, RunCommand } from "../context.ts";
-import { type Conversation, startConversation } from "../conversation.ts";
-import { checkContent } from "../limits.ts";
-import { printable, printableName } from "../text.ts";
+import { checkContent } from "../input/limits.ts";
+import { printable, printableName } from "../output/text.ts";
 import { formatMembers } from "./rooms.ts";
 
 // Of piped input: how many messages may wait for their acknowledgement.

@@ -6,9 +6,9 @@ import { metricUnit } from "@parley/client";
 import { type Message, MessageType } from "@parley/proto/chat/v1";
 import { type Command, Option } from "commander";
 import type { CommandContext, RunCommand } from "../context.ts";
-import { formatLabels } from "../metric-rounds.ts";
-import { formatUser } from "../output.ts";
-import { printable } from "../text.ts";
+import { formatLabels } from "../output/metric-rounds.ts";
+import { formatUser } from "../output/output.ts";
+import { printable } from "../output/text.ts";
 
 const uploadIntervalMs = 200;
 const chatIntervalMs = 300;

@@ -7,7 +7,7 @@ import {
   parsePosition,
   shellWord,
   startPosition,
-} from "../position.ts";
+} from "../input/position.ts";
 
 const maxPageSize = 1_000;
 

@@ -4,11 +4,11 @@ import { timestampDate } from "@bufbuild/protobuf/wkt";
 import { metricUnit } from "@parley/client";
 import { type Metric, MetricSchema } from "@parley/proto/chat/v1";
 import { type Command, InvalidArgumentError, Option } from "commander";
-import { tellOfConnection } from "../connection-notices.ts";
+import { tellOfConnection } from "../connection/tell-of-connection.ts";
 import { type CommandContext, parseCount, type RunCommand } from "../context.ts";
-import { formatLabels, metricKey, metricRounds } from "../metric-rounds.ts";
-import { formatTable } from "../table.ts";
-import { formatTime, printableName } from "../text.ts";
+import { formatLabels, metricKey, metricRounds } from "../output/metric-rounds.ts";
+import { formatTable } from "../output/table.ts";
+import { formatTime, printableName } from "../output/text.ts";
 
 interface MetricsOptions {
   readonly interval: number;

@@ -1,8 +1,8 @@
 import { type Room, RoomSchema } from "@parley/proto/chat/v1";
 import type { Command } from "commander";
 import type { CommandContext, RunCommand } from "../context.ts";
-import { formatTable } from "../table.ts";
-import { printableName } from "../text.ts";
+import { formatTable } from "../output/table.ts";
+import { printableName } from "../output/text.ts";
 
 const pageSize = 1_000;
 const membersShown = 5;

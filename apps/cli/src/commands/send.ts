@@ -4,9 +4,9 @@ import { timestampFromDate } from "@bufbuild/protobuf/wkt";
 import { SendMessageResponseSchema } from "@parley/proto/chat/v1";
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { type CommandContext, parseSeconds, type RunCommand } from "../context.ts";
-import { UsageError } from "../errors.ts";
-import { checkContent, maxRetrySeconds } from "../limits.ts";
-import { printableName } from "../text.ts";
+import { UsageError } from "../failures/errors.ts";
+import { checkContent, maxRetrySeconds } from "../input/limits.ts";
+import { printableName } from "../output/text.ts";
 
 interface SendOptions {
   readonly key?: string;

@@ -1,8 +1,8 @@
 import { type Command, Option } from "commander";
-import { tellOfConnection } from "../connection-notices.ts";
+import { tellOfConnection } from "../connection/tell-of-connection.ts";
 import { type CommandContext, parseCount, type RunCommand } from "../context.ts";
-import { formatPosition, type PlainPosition, parsePosition, shellWord } from "../position.ts";
-import { printableName } from "../text.ts";
+import { formatPosition, type PlainPosition, parsePosition, shellWord } from "../input/position.ts";
+import { printableName } from "../output/text.ts";
 
 interface SubscribeOptions {
   readonly after?: PlainPosition;

@@ -4,9 +4,9 @@ import { parseUploadLine, readLines, type UploadMessage } from "@parley/client";
 import { UploadResponseSchema } from "@parley/proto/chat/v1";
 import { type Command, Option } from "commander";
 import type { CommandContext, RunCommand } from "../context.ts";
-import { UsageError } from "../errors.ts";
-import { countOf } from "../text.ts";
-import { createUploadProgress } from "../upload-progress.ts";
+import { UsageError } from "../failures/errors.ts";
+import { countOf } from "../output/text.ts";
+import { createUploadProgress } from "../output/upload-progress.ts";
 
 interface UploadOptions {
   readonly room?: string;

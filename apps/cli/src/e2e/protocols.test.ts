@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { suite, test } from "node:test";
 import { freePort } from "@parley/testing/free-port";
-import { objectsOf, useCli } from "./testing/cli-fixture.ts";
-import { protocols } from "./transport.ts";
+import { protocols } from "../connection/transport.ts";
+import { objectsOf, useCli } from "../testing/cli-fixture.ts";
 
 const cli = useCli();
 

@@ -8,10 +8,10 @@ import { fileURLToPath } from "node:url";
 import { freePort } from "@parley/testing/free-port";
 import { startServerProcess } from "@parley/testing/server-process";
 import { temporaryFolder } from "@parley/testing/temporary-folder";
-import { commandsOf, readReadme, withoutChance } from "./testing/readme-session.ts";
+import { commandsOf, readReadme, withoutChance } from "../testing/readme-session.ts";
 
 const readme = await readReadme();
-const root = fileURLToPath(new URL("../../..", import.meta.url));
+const root = fileURLToPath(new URL("../../../..", import.meta.url));
 const alias = /`(alias parley=.*)`/.exec(readme.text)?.[1] ?? "";
 
 /** A shell with a server, in a folder of its own, where `parley` is what the README makes it. */

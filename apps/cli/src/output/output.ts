@@ -3,7 +3,7 @@ import { styleText } from "node:util";
 import { create, type DescMessage, type MessageShape, toJsonString } from "@bufbuild/protobuf";
 import { timestampDate } from "@bufbuild/protobuf/wkt";
 import { type Message, MessageSchema, MessageType } from "@parley/proto/chat/v1";
-import { ExitCode } from "./exit-code.ts";
+import { ExitCode } from "../failures/exit-code.ts";
 import { formatTime, printable, printableName } from "./text.ts";
 
 /**

@@ -1,6 +1,6 @@
 import type { StreamState, SubscriptionState } from "@parley/client";
-import { describeLoss } from "./errors.ts";
-import type { Output } from "./output.ts";
+import { describeLoss } from "../failures/errors.ts";
+import type { Output } from "../output/output.ts";
 
 /** What is done about the state of a connection. */
 export interface ConnectionNotices {

@@ -5,7 +5,7 @@ import { createServer } from "node:net";
 import { join } from "node:path";
 import { test } from "node:test";
 import { temporaryFolder } from "@parley/testing/temporary-folder";
-import { objectsOf, useCli } from "./testing/cli-fixture.ts";
+import { objectsOf, useCli } from "../testing/cli-fixture.ts";
 
 const cli = useCli();
 

@@ -2,8 +2,8 @@ import { Code, ConnectError } from "@connectrpc/connect";
 import { UploadLineError } from "@parley/client";
 import { PositionOutOfRangeSchema } from "@parley/proto/chat/v1";
 import { BadRequestSchema } from "@parley/proto/google/rpc/error_details";
+import { formatPosition } from "../input/position.ts";
 import { ExitCode, exitCodeOfSignal } from "./exit-code.ts";
-import { formatPosition } from "./position.ts";
 
 /** The command line or the input is not valid. The message is shown as it is. */
 export class UsageError extends Error {

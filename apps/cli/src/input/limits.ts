@@ -1,5 +1,5 @@
-import { UsageError } from "./errors.ts";
-import { countOf } from "./text.ts";
+import { UsageError } from "../failures/errors.ts";
+import { countOf } from "../output/text.ts";
 
 // The contract's limits. What breaks them is told here: in the middle of a
 // stream the server could only end all of it.

@@ -1,4 +1,4 @@
-import { maxRoomCharacters } from "./limits.ts";
+import { maxRoomCharacters } from "../input/limits.ts";
 
 /** What a line typed into a chat asks for. */
 export type ChatInput =

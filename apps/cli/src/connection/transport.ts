@@ -7,7 +7,7 @@ import {
   Http2SessionManager,
 } from "@connectrpc/connect-node";
 import { InvalidArgumentError } from "commander";
-import { UsageError } from "./errors.ts";
+import { UsageError } from "../failures/errors.ts";
 
 /** The protocols that `--protocol` takes; the server speaks all of them on one port. */
 export const protocols = ["connect", "grpc", "grpc-web"] as const;

@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { freePort } from "@parley/testing/free-port";
 import { startServerProcess } from "@parley/testing/server-process";
 import { temporaryFolder } from "@parley/testing/temporary-folder";
-import { runParley, startParley } from "./testing/run-parley.ts";
+import { runParley, startParley } from "../testing/run-parley.ts";
 
 test("a chat, a subscription and metrics outlive their server", async (t) => {
   const flags = ["--port", String(await freePort()), "--data", temporaryFolder(t)];
