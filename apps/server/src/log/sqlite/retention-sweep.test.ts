@@ -13,8 +13,8 @@ const payloadBytes = 100;
 /** A store, and a sweep of it whose slices the test runs, at times that it says. */
 function createSweep(t: TestContext, limits: Partial<RetentionLimits>) {
   const folder = temporaryFolder(t);
-  const database = openForWriting(folder, { newEpoch: false });
-  const store = new MessageStore(database, 1_000);
+  const { database } = openForWriting(folder, { newEpoch: false, sync: "disk" });
+  const store = new MessageStore(database, { folder, idempotencyWindowMs: 1_000 });
   t.after(() => store.close());
   const sweep = new RetentionSweep(store, {
     retentionMs: 0,
