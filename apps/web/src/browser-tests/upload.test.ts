@@ -38,6 +38,18 @@ browserSuite("uploading", (browser) => {
   test("an upload is cancelled", async (t) => {
     const server = await startWebServer(t);
     const page = await openPage(browser(), server, { user: "Ada", fragment: "#/upload" });
+    // The server gets the first frames and no more: the upload is not done before it is cancelled.
+    await page.routeWebSocket(/UploadMessages$/, (socket) => {
+      const forwarded = socket.connectToServer();
+      let frameCount = 0;
+      socket.onMessage((frame) => {
+        frameCount++;
+        if (frameCount <= 10) {
+          forwarded.send(frame);
+        }
+      });
+    });
+    await page.reload();
     await page.getByLabel("File").setInputFiles(writeLines(t));
     await page.getByLabel("Room of lines that name none").fill("archive");
     await page.getByRole("button", { name: "Upload" }).click();
