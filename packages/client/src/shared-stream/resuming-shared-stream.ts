@@ -5,6 +5,7 @@ import { callOptions, noDeadlineMs } from "../calls/call-options.ts";
 import { clientError } from "../calls/client-error.ts";
 import type { ResolvedOptions } from "../chat-client-options.ts";
 import { askForHead, findHead } from "../pages/room-head.ts";
+import type { Position } from "../position/position.ts";
 import { PositionOutOfRangeError } from "../position/position-out-of-range-error.ts";
 import { checkContentSize } from "../send/check-content-size.ts";
 import { randomKey } from "../send/random-key.ts";
@@ -191,7 +192,7 @@ export class ResumingSharedStream implements SharedStream {
     }
   }
 
-  #findHead(room: string, after: Parameters<typeof askForHead>[2]): Promise<bigint | undefined> {
+  #findHead(room: string, after: Position): Promise<bigint | undefined> {
     const signal = this.#stream?.signal ?? this.#messages.stopped;
     return findHead(this.#client, this.#options, room, after, signal);
   }
