@@ -164,7 +164,13 @@ export async function* readMessageBatches(
         throw asCallerFault(error);
       }
     } else if (finished) {
-      envelopes.end();
+      const { error } = decodeUntilError(() => {
+        envelopes.end();
+        return [];
+      }, decoder);
+      if (error !== undefined) {
+        throw asCallerFault(error);
+      }
       return;
     } else if (isEnded() || isGone(stream)) {
       throw callerLeft();

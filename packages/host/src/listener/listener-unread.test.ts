@@ -34,6 +34,8 @@ async function startUpload(t: Parameters<typeof startEchoServer>[0], handlers: E
   const accepted = Promise.withResolvers<ServerHttp2Stream>();
   const { url } = await startEchoServer(t, {
     handlers,
+    // Whose requests Fastify does not see.
+    leanPath: false,
     configure: (app) =>
       app.addHook("onRequest", async ({ raw }) =>
         accepted.resolve(raw.stream as ServerHttp2Stream),

@@ -96,7 +96,7 @@ suite("upgrades", () => {
     `GET / HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: ${protocol}\r\n\r\n`;
 
   test("go to the server's listeners", async (t) => {
-    const { port, app } = await startEchoServer(t);
+    const { port, app } = await startEchoServer(t, { tunnel: false });
     app.server.on("upgrade", (_request, socket: Socket) => socket.end("taken"));
     const client = await connectRaw(port);
     client.write(upgradeTo("websocket"));
@@ -104,7 +104,7 @@ suite("upgrades", () => {
   });
 
   test("are requests when nobody takes them", async (t) => {
-    const { port, app, listener } = await startEchoServer(t);
+    const { port, app, listener } = await startEchoServer(t, { tunnel: false });
     for (const protocol of ["websocket", "h2c"]) {
       const client = await connectRaw(port);
       client.write(upgradeTo(protocol));
@@ -157,33 +157,39 @@ suite("keep-alive", () => {
   });
 });
 
-test("an answer ends the upload that it came before", async (t) => {
-  const { url, listener } = await startEchoServer(t, {
-    handlers: {
-      async clientStream(requests) {
-        for await (const _request of requests) {
-          throw new ConnectError("enough", Code.ResourceExhausted);
-        }
-        return {};
+for (const leanPath of [true, false]) {
+  test(`an answer ends the upload that it came before ${leanPath ? "on" : "off"} the lean path`, async (t) => {
+    const { url, listener } = await startEchoServer(t, {
+      leanPath,
+      handlers: {
+        async clientStream(requests) {
+          for await (const _request of requests) {
+            throw new ConnectError("enough", Code.ResourceExhausted);
+          }
+          return {};
+        },
       },
-    },
+    });
+    const client = connectHttp2(url);
+    const stream = client.request({
+      ":method": "POST",
+      ":path": "/testing.v1.EchoService/ClientStream",
+      "content-type": "application/grpc",
+    });
+    // An empty message, and no end.
+    stream.write(Buffer.alloc(5));
+    const statuses: unknown[] = [];
+    for (const event of ["response", "trailers"]) {
+      stream.on(event, (headers) => statuses.push(headers["grpc-status"]));
+    }
+    stream.resume();
+    await once(stream, "close");
+    assert.equal(statuses.at(-1), "8");
+    assert.equal(stream.rstCode, constants.NGHTTP2_NO_ERROR);
+    // Nothing is left that a graceful close would wait for.
+    await listener.close({ timeoutMs: 100_000 });
   });
-  const client = connectHttp2(url);
-  const stream = client.request({
-    ":method": "POST",
-    ":path": "/testing.v1.EchoService/ClientStream",
-    "content-type": "application/grpc",
-  });
-  // An empty message, and no end.
-  stream.write(Buffer.alloc(5));
-  const trailers = once(stream, "trailers");
-  stream.resume();
-  await once(stream, "close");
-  assert.equal((await trailers)[0]["grpc-status"], "8");
-  assert.equal(stream.rstCode, constants.NGHTTP2_NO_ERROR);
-  // Nothing is left that a graceful close would wait for.
-  await listener.close({ timeoutMs: 100_000 });
-});
+}
 
 suite("limits", () => {
   test("HTTP/1 headers must come in time", async (t) => {

@@ -6,6 +6,9 @@ const maxWaiting = 32;
 /** As many as a client can have sent at once; one that did has its connection closed. */
 const maxWaitingAtOnce = 1_000;
 
+/** How long a request may wait for the answers before it. */
+const maxWaitMs = 30_000;
+
 /** Who is told of the requests of a connection. */
 export interface PipelineListener {
   /** Called when all that has arrived is answered. */
@@ -19,6 +22,9 @@ export interface PipelineListener {
  * (https://www.rfc-editor.org/rfc/rfc9112#section-9.3.2). Node would have all of them served
  * at once, and keep their answers until those before have been taken. They are served one
  * after the other: so a connection whose client does not read costs one answer.
+ *
+ * A connection is not read while a request waits on it, so that nobody would notice its end:
+ * one on which a request waits for long, behind an endless answer for example, is closed.
  */
 export class PipelinedRequests {
   readonly #socket: Socket;
@@ -26,6 +32,7 @@ export class PipelinedRequests {
   readonly #waiting: { readonly response: ServerResponse; readonly serve: () => void }[] = [];
   #isServing = false;
   #isPaused = false;
+  #timer: NodeJS.Timeout | undefined;
 
   constructor(socket: Socket, listener: PipelineListener) {
     this.#socket = socket;
@@ -47,10 +54,17 @@ export class PipelinedRequests {
       this.#socket.pause();
     }
     this.#serveNext();
+    this.#limitWait();
   }
 
   #serveNext(): void {
-    if (this.#isServing || this.#socket.destroyed) {
+    if (this.#isServing) {
+      return;
+    }
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    if (this.#socket.destroyed) {
+      this.#waiting.length = 0;
       return;
     }
     const next = this.#waiting.shift();
@@ -70,9 +84,16 @@ export class PipelinedRequests {
         this.#listener.onError(error as Error);
       }
     }
+    this.#limitWait();
     if (this.#isPaused && this.#waiting.length <= maxWaiting / 2) {
       this.#isPaused = false;
       this.#socket.resume();
+    }
+  }
+
+  #limitWait(): void {
+    if (this.#waiting.length > 0) {
+      this.#timer ??= setTimeout(() => this.#socket.destroy(), maxWaitMs).unref();
     }
   }
 }
