@@ -74,6 +74,8 @@ export class LeanCall implements LeanCallState, FrameSink, ResponseParts, Stream
   readonly #carrier: LeanStream;
   readonly #protocol: LeanProtocol;
   readonly #timeoutMs: number | undefined;
+  readonly #scheme: string | undefined;
+  readonly #authority: string | undefined;
   /** Until the request is made of it. */
   #requestHeader: Headers | undefined;
   #begun: BegunCall | undefined;
@@ -105,6 +107,8 @@ export class LeanCall implements LeanCallState, FrameSink, ResponseParts, Stream
     this.#protocol = protocol;
     this.request = request;
     this.#timeoutMs = timeoutMs;
+    this.#scheme = headers[":scheme"];
+    this.#authority = headers[":authority"];
     this.#requestHeader = new RequestHeaders(headers);
     this.contextValues = new LeanContextValues().set(leanCallKey, this).set(callKey, this);
   }
@@ -158,6 +162,10 @@ export class LeanCall implements LeanCallState, FrameSink, ResponseParts, Stream
 
   get protocol(): LeanProtocol["name"] {
     return this.#protocol.name;
+  }
+
+  get url(): string {
+    return `${this.#scheme ?? "http"}://${this.#authority ?? "localhost"}${this.target.path}`;
   }
 
   get sentCount(): number {

@@ -15,6 +15,8 @@ import type { LeanMethod } from "./lean-method.ts";
 /** What a call on the lean path keeps that its handler and interceptors share. */
 export interface LeanCallState extends Call {
   readonly target: LeanMethod;
+  /** Absolute, as handlers and interceptors of Connect see it. */
+  readonly url: string;
   readonly signal: AbortSignal;
   readonly responseHeader: Headers;
   readonly responseTrailer: Headers;
@@ -118,13 +120,15 @@ export function createLeanRequest(
   header: Headers,
   message: Message | AsyncIterable<Message> | undefined,
 ): UnaryRequest | StreamRequest {
-  const { method, url } = call.target;
+  const { method } = call.target;
   return {
     stream: method.methodKind !== "unary",
     service: method.parent,
     method,
     requestMethod: "POST",
-    url,
+    get url() {
+      return call.url;
+    },
     get signal() {
       return call.signal;
     },

@@ -10,7 +10,8 @@ import type { ResolvedOptions, Routing } from "../calls/routing.ts";
 /** A method as the lean path serves it. */
 export interface LeanMethod {
   readonly method: DescMethod;
-  readonly url: string;
+  /** The path of its calls, whichever name its service was called by. */
+  readonly path: string;
   /** The interceptors around the implementation. */
   readonly invoke: (
     request: UnaryRequest | StreamRequest,

@@ -122,9 +122,9 @@ function collectMethods(routing: Routing): ReadonlyMap<string, LeanMethod> {
     const { typeName } = method.parent;
     const aliases = Object.entries(routing.aliases).filter(([, name]) => name === typeName);
     const invoke = intercept(createInvoke(routed), options.interceptors);
-    const url = `/${typeName}/${method.name}`;
+    const path = `/${typeName}/${method.name}`;
     for (const name of [typeName, ...aliases.map(([alias]) => alias)]) {
-      methods.set(`/${name}/${method.name}`, { method, url, invoke, options, routing });
+      methods.set(`/${name}/${method.name}`, { method, path, invoke, options, routing });
     }
   }
   return methods;

@@ -111,7 +111,7 @@ test("close() ends watches after their last state", async (t) => {
 
 async function startHealthServer(t: TestContext, options: HealthOptions = {}) {
   const health = createHealth(options);
-  const { url } = await startEchoServer(t, { routes: health.routes });
+  const { url } = await startEchoServer(t, { health: false, routes: health.routes });
   const transport = createTransport({ baseUrl: url, protocol: "grpc", httpVersion: "2" });
   const client = createClient(HealthService, transport);
 

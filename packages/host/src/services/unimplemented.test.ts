@@ -108,7 +108,7 @@ test("anything else is a plain 404", async (t) => {
 });
 
 function startServer(t: TestContext) {
-  return startEchoServer(t);
+  return startEchoServer(t, { health: false, reflection: false });
 }
 
 async function* endless() {
