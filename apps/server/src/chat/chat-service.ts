@@ -70,9 +70,9 @@ async function sendMessage(context: ChatContext, request: SendMessageRequest) {
   } catch (error) {
     throw toConnectError(error, context);
   }
-  const { number, sequence, receivedAtMs } = result as AppendResult;
+  const { serial, sequence, receivedAtMs } = result as AppendResult;
   const response = create(SendMessageResponseSchema);
-  response.messageId = messageId(number);
+  response.messageId = messageId(serial);
   response.timestamp = timestampFromMs(receivedAtMs);
   response.sequence = BigInt(sequence);
   return response;

@@ -29,7 +29,7 @@ function createPipeline() {
         resolve(
           records.map(() => {
             head += 1;
-            return { sequence: head, number: head, receivedAtMs: 0, duplicate: false };
+            return { sequence: head, serial: head, receivedAtMs: 0, duplicate: false };
           }),
         );
         await turn();

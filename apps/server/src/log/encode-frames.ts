@@ -40,11 +40,11 @@ export function encodeFrames(stored: readonly StoredMessage[]): Frames {
   const sequences: number[] = [];
   const ends: number[] = [];
   let offset = 0;
-  for (const { payload, number, sequence } of stored) {
+  for (const { payload, serial, sequence } of stored) {
     const start = offset;
     bytes.set(payload, start + envelopeHeaderBytes);
     offset = start + envelopeHeaderBytes + payload.byteLength;
-    const id = messageId(number);
+    const id = messageId(serial);
     offset = writeText(bytes, offset, idField, id, id.length);
     bytes[offset] = varintTag(sequenceField);
     offset = writeVarint(bytes, offset + 1, sequence);
@@ -56,8 +56,8 @@ export function encodeFrames(stored: readonly StoredMessage[]): Frames {
   return new Frames({ bytes, sequences, ends });
 }
 
-function frameBytes({ payload, number, sequence }: StoredMessage): number {
+function frameBytes({ payload, serial, sequence }: StoredMessage): number {
   // The id takes its tag and a length of one byte each; the sequence takes its tag.
-  const suffixBytes = 2 + messageId(number).length + 1 + varintBytes(sequence);
+  const suffixBytes = 2 + messageId(serial).length + 1 + varintBytes(sequence);
   return envelopeHeaderBytes + payload.byteLength + suffixBytes;
 }

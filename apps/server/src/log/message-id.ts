@@ -1,4 +1,4 @@
-/** The id of the log's n-th message. */
-export function messageId(number: number): string {
-  return `msg_${number}`;
+/** The id of a message, by its number in the whole log. */
+export function messageId(serial: number): string {
+  return `msg_${serial}`;
 }

@@ -76,7 +76,7 @@ export function testMessageLogContract(
       [false, false, false],
     );
     assert.ok((results[2]?.sequence ?? 0) > (results[0]?.sequence ?? 0));
-    assert.equal(new Set(results.map(({ number }) => number)).size, 3);
+    assert.equal(new Set(results.map(({ serial }) => serial)).size, 3);
     const page = await log.read("a", 0, "forwards", everything);
     assert.deepEqual(contents(page), ["1", "3"]);
     assert.deepEqual(
@@ -84,8 +84,8 @@ export function testMessageLogContract(
       [results[0]?.sequence, results[2]?.sequence],
     );
     assert.deepEqual(
-      page.messages.map(({ number }) => number),
-      [results[0]?.number, results[2]?.number],
+      page.messages.map(({ serial }) => serial),
+      [results[0]?.serial, results[2]?.serial],
     );
     assert.deepEqual(page.extent, await log.extent("a"));
     assert.equal(page.extent.head, results[2]?.sequence);
@@ -312,7 +312,7 @@ export function testMessageLogContract(
     const [again, second] = await log.append([record("a", "1", "key"), record("a", "2")]);
     assert.deepEqual(again, { ...first, duplicate: true });
     assert.ok((second?.sequence ?? 0) > (first?.sequence ?? 0));
-    assert.notEqual(second?.number, first?.number);
+    assert.notEqual(second?.serial, first?.serial);
     assert.deepEqual(contents(await log.read("a", 0, "forwards", everything)), ["1", "2"]);
     await log.close();
   });

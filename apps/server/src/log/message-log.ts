@@ -79,8 +79,8 @@ export interface AppendRecord {
 export interface AppendResult {
   /** The place in the room: strictly increasing, not necessarily dense. */
   readonly sequence: number;
-  /** Counts all messages of the log: unique within the epoch. */
-  readonly number: number;
+  /** The message's number in the whole log: unique within the epoch; its id is made of it. */
+  readonly serial: number;
   /** When the server took the message; a duplicate has the first one's time. */
   readonly receivedAtMs: number;
   readonly duplicate: boolean;
@@ -89,7 +89,7 @@ export interface AppendResult {
 /** A message as the log keeps it. */
 export interface StoredMessage {
   readonly sequence: number;
-  readonly number: number;
+  readonly serial: number;
   readonly payload: Uint8Array;
 }
 

@@ -39,7 +39,7 @@ test("a message without a timestamp is given the time at which it was received",
 test("frames hold the messages that were stored, with their ids and sequences", () => {
   assertProperty(
     property(
-      array(record({ message, step: wholeNumber, number: wholeNumber }), {
+      array(record({ message, step: wholeNumber, serial: wholeNumber }), {
         minLength: 1,
         maxLength: 20,
       }),
@@ -47,7 +47,7 @@ test("frames hold the messages that were stored, with their ids and sequences", 
         let sequence = 0;
         const stored = items.map((item) => {
           sequence = Math.min(sequence + (item.step % 1_000_000_007), Number.MAX_SAFE_INTEGER);
-          return { sequence, number: item.number, payload: toRecord(item.message, 0).payload };
+          return { sequence, serial: item.serial, payload: toRecord(item.message, 0).payload };
         });
         const chunk = encodeFrames(stored);
         const frames = Buffer.from(chunk.framesFrom(0).bytes);
@@ -58,7 +58,7 @@ test("frames hold the messages that were stored, with their ids and sequences", 
           const framed = fromBinary(MessageSchema, frames.subarray(offset + 5, end));
           assert.deepEqual(framed, toMessage(one));
           assert.deepEqual(chunk.messageAt(index), framed);
-          assert.equal(framed.id, messageId(one.number));
+          assert.equal(framed.id, messageId(one.serial));
           assert.equal(framed.sequence, BigInt(one.sequence));
           assert.deepEqual(Buffer.from(chunk.framesFrom(index).bytes), frames.subarray(offset));
           assert.equal(chunk.indexAfter(one.sequence), index + 1);

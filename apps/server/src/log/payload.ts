@@ -71,7 +71,7 @@ function encode(message: StorableMessage, seconds: number, nanos: number): Uint8
 /** The message that readers see. */
 export function toMessage(stored: StoredMessage): Message {
   const message = fromBinary(MessageSchema, stored.payload);
-  message.id = messageId(stored.number);
+  message.id = messageId(stored.serial);
   message.sequence = BigInt(stored.sequence);
   return message;
 }

@@ -22,7 +22,7 @@ function createLog() {
       const after = from === "oldest" ? extent.oldest : from;
       const messages = [after + 1, after + 2]
         .filter((one) => one <= extent.head)
-        .map((one) => ({ sequence: one, number: one, payload: new Uint8Array(payloadBytes) }));
+        .map((one) => ({ sequence: one, serial: one, payload: new Uint8Array(payloadBytes) }));
       const finish = async () => {
         resolve({ after, frames: messages.length > 0 ? encodeFrames(messages) : undefined });
         await new Promise(setImmediate);

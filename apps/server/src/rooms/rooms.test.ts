@@ -12,8 +12,6 @@ import {
 import type { Cursor } from "./cursor.ts";
 import { Rooms, type RoomsOptions, type SubscribeOptions } from "./rooms.ts";
 
-const timeout = 60_000;
-
 async function openLog(
   t: TestContext,
   options: Partial<SqliteMessageLogOptions> = {},
@@ -93,9 +91,7 @@ for (const [name, options] of Object.entries({
   "a tiny tail and a page at a time": { tailBytes: 1_024, pageCacheBytes: 1 },
   "a tiny budget for all tails": { totalTailBytes: 2_000 },
 } satisfies Record<string, RoomsOptions>)) {
-  test(`with ${name}, readers that fall behind see all, once and in order`, {
-    timeout,
-  }, async (t) => {
+  test(`with ${name}, readers that fall behind see all, once and in order`, async (t) => {
     const log = await openLog(t);
     const { subscribe, rooms } = openRooms(t, log, options);
     const append = createWriter(log);
@@ -134,7 +130,7 @@ for (const [name, options] of Object.entries({
   });
 }
 
-test("subscriptions that race with appends have no gap at their start", { timeout }, async (t) => {
+test("subscriptions that race with appends have no gap at their start", async (t) => {
   const log = await openLog(t);
   const append = createWriter(log);
   const random = createRandom(7);

@@ -9,7 +9,7 @@ import { Tail } from "./tail.ts";
 
 const message = (sequence: number, bytes = 744): StoredMessage => ({
   sequence,
-  number: sequence,
+  serial: sequence,
   payload: new Uint8Array(bytes),
 });
 
@@ -140,7 +140,7 @@ test("a tail holds no more than it counts: frames alone, in memory of their own"
   const tail = new Tail(0, 1_000_000, budget);
   const fields = { room: "a", user: "Ann", content: "hello", idempotencyKey: "" };
   const { payload } = toRecord(fields, 0);
-  push(tail, [{ sequence: 1, number: 1, payload }]);
+  push(tail, [{ sequence: 1, serial: 1, payload }]);
   const chunk = tail.chunkAfter(0);
   const { bytes } = chunk?.framesFrom(0) ?? {};
   assert.equal(bytes?.buffer.byteLength, bytes?.byteLength);

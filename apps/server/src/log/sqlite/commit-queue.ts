@@ -99,11 +99,11 @@ export class CommitQueue {
       const messages: StoredMessage[] = [];
       for (const [at, { payload }] of records.entries()) {
         const result = resultAt(packed, index);
-        const { sequence, number, duplicate } = result;
+        const { sequence, serial, duplicate } = result;
         index += 1;
         results[places[at] as number] = result;
         if (!duplicate) {
-          messages.push({ sequence, number, payload });
+          messages.push({ sequence, serial, payload });
         }
       }
       if (messages.length > 0) {

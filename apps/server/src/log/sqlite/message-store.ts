@@ -1,4 +1,4 @@
-import type { DatabaseSync, StatementSync } from "node:sqlite";
+import type { DatabaseSync } from "node:sqlite";
 import { closeAfterWriting, translateErrors } from "./database.ts";
 import {
   type PackedKey,
@@ -7,6 +7,7 @@ import {
   recordFields,
   resultFields,
 } from "./packed-records.ts";
+import { prepareStatements, type Statements } from "./statements.ts";
 
 import type { SqliteWriterData } from "./worker-messages.ts";
 
@@ -51,8 +52,8 @@ export class MessageStore {
   readonly #folder: string;
   readonly #idempotencyWindowMs: number;
   readonly #rooms = new Map<string, Room>();
-  readonly #statements: ReturnType<typeof prepareStatements>;
-  #lastNumber = 0;
+  readonly #statements: Statements;
+  #lastSerial = 0;
   /** Whether what is remembered is that of a transaction that failed. */
   #isStale = false;
 
@@ -97,22 +98,22 @@ export class MessageStore {
           room.head += 1;
           room.messageCount += 1;
           room.bytes += payloadBytes;
-          this.#lastNumber += 1;
+          this.#lastSerial += 1;
           const payload = payloads.subarray(start, offset);
-          insertMessage.run(room.id, room.head, this.#lastNumber, receivedAtMs, payload);
+          insertMessage.run(room.id, room.head, this.#lastSerial, receivedAtMs, payload);
           if (key) {
             const { user, idempotencyKey } = key;
-            putKey.run(room.id, user, idempotencyKey, room.head, this.#lastNumber, receivedAtMs);
+            putKey.run(room.id, user, idempotencyKey, room.head, this.#lastSerial, receivedAtMs);
           }
           results[index * resultFields] = room.head;
-          results[index * resultFields + 1] = this.#lastNumber;
+          results[index * resultFields + 1] = this.#lastSerial;
           results[index * resultFields + 2] = receivedAtMs;
         }
         if (room.head > headBefore) {
           this.#updateRoom(room);
         }
       }
-      this.#statements.updateLog.run(this.#lastNumber);
+      this.#statements.updateLog.run(this.#lastSerial);
       return results;
     });
   }
@@ -270,7 +271,7 @@ export class MessageStore {
       this.#database.exec("ROLLBACK");
     }
     this.#rooms.clear();
-    this.#lastNumber = Number(this.#statements.log.get()?.last_number);
+    this.#lastSerial = Number(this.#statements.log.get()?.last_number);
     this.#isStale = false;
   }
 }
@@ -280,33 +281,5 @@ function toOldMessage(row: Record<string, unknown>): OldMessage {
     sequence: Number(row.sequence),
     receivedAtMs: Number(row.received_at_ms),
     bytes: Number(row.bytes),
-  };
-}
-
-function prepareStatements(database: DatabaseSync) {
-  const prepare = (sql: string): StatementSync => database.prepare(sql);
-  return {
-    log: prepare("SELECT epoch, last_number FROM log"),
-    updateLog: prepare("UPDATE log SET last_number = ?"),
-    getRoom: prepare("SELECT * FROM room WHERE name = ?"),
-    insertRoom: prepare("INSERT INTO room VALUES (NULL, ?, 0, 0, 0, 0)"),
-    updateRoom: prepare(
-      "UPDATE room SET head = ?, oldest = ?, message_count = ?, bytes = ? WHERE id = ?",
-    ),
-    nextRooms: prepare(
-      "SELECT id, name, bytes, message_count FROM room WHERE id > ? ORDER BY id LIMIT ?",
-    ),
-    insertMessage: prepare("INSERT INTO message VALUES (?, ?, ?, ?, ?)"),
-    oldMessages: prepare(
-      "SELECT sequence, received_at_ms, length(payload) AS bytes FROM message WHERE room_id = ? ORDER BY sequence LIMIT ?",
-    ),
-    removeMessages: prepare("DELETE FROM message WHERE room_id = ? AND sequence <= ?"),
-    getKey: prepare(
-      "SELECT sequence, number, received_at_ms FROM idempotency WHERE room_id = ? AND user = ? AND key = ?",
-    ),
-    putKey: prepare("INSERT OR REPLACE INTO idempotency VALUES (?, ?, ?, ?, ?, ?)"),
-    removeKeys: prepare(
-      "DELETE FROM idempotency WHERE (room_id, user, key) IN (SELECT room_id, user, key FROM idempotency WHERE received_at_ms < ? LIMIT ?)",
-    ),
   };
 }

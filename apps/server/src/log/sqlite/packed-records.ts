@@ -25,7 +25,7 @@ export const recordFields = 2;
 
 /**
  * Of each record, in the order in which they were packed, one behind the other: sequence,
- * number, receivedAtMs, 1 for a duplicate.
+ * serial, receivedAtMs, 1 for a duplicate.
  */
 export type PackedResults = Float64Array<ArrayBuffer>;
 
@@ -103,7 +103,7 @@ export function resultAt(results: PackedResults, index: number): AppendResult {
   const at = index * resultFields;
   return {
     sequence: results[at] as number,
-    number: results[at + 1] as number,
+    serial: results[at + 1] as number,
     receivedAtMs: results[at + 2] as number,
     duplicate: results[at + 3] === 1,
   };

@@ -9,7 +9,7 @@ type PackedMessages = Omit<PackedPage, "extent">;
 export function emptyPage(): PackedMessages {
   return {
     sequences: new Float64Array(),
-    numbers: new Float64Array(),
+    serials: new Float64Array(),
     payloadBytes: new Uint32Array(),
     payloads: new Uint8Array(),
     hasMore: false,
@@ -52,7 +52,7 @@ export function preparePages(
     }
     return {
       sequences: Float64Array.from(found, ([ofMessage]) => ofMessage),
-      numbers: Float64Array.from(found, ([, number]) => number),
+      serials: Float64Array.from(found, ([, serial]) => serial),
       payloadBytes: Uint32Array.from(found, ([, , length]) => length),
       payloads,
       hasMore: rows.length > found.length,
@@ -60,7 +60,7 @@ export function preparePages(
   };
 }
 
-type Description = readonly [sequence: number, number: number, payloadBytes: number];
+type Description = readonly [sequence: number, serial: number, payloadBytes: number];
 
 /** How many messages a page takes: those within its bounds, but one at least. */
 function fitting(rows: readonly Description[], messages: number, bytes: number): number {

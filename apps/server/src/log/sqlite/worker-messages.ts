@@ -29,7 +29,7 @@ export interface SqliteWriterData extends SqliteWorkerData {
 /** A page packed for the way from the reader. */
 export interface PackedPage {
   readonly sequences: Float64Array;
-  readonly numbers: Float64Array;
+  readonly serials: Float64Array;
   readonly payloadBytes: Uint32Array;
   readonly payloads: Uint8Array<ArrayBuffer>;
   readonly hasMore: boolean;
@@ -94,7 +94,7 @@ export function unpackPage(page: PackedPage): Page {
     offset += bytes;
     return {
       sequence: page.sequences[index] as number,
-      number: page.numbers[index] as number,
+      serial: page.serials[index] as number,
       payload: page.payloads.subarray(start, offset),
     };
   });
