@@ -27,6 +27,7 @@ async function main(config: Config): Promise<void> {
     presenceGraceMs: config.presenceGraceMs,
     tailBytes: config.tailBytes,
     totalTailBytes: config.totalTailBytes,
+    onWarning: (message) => app.log.warn(message),
     drainTimeoutMs: config.drainTimeoutMs,
     tls: config.tls,
     leanPath: config.leanPath,

@@ -97,6 +97,20 @@ for (const [name, bytes, count] of [
   });
 }
 
+test("a sender that does not wait is told of a failure by its next call", async () => {
+  const { pipeline, appends } = createPipeline();
+  const error = new MessageLogError("full", "no space");
+  for (let item = 0; item <= 1_024; item++) {
+    pipeline.push(record(), item);
+    if (item === 0) {
+      await turn();
+    }
+  }
+  appends[0]?.fail(error);
+  await turn();
+  assert.throws(() => pipeline.push(record(), 0), error);
+});
+
 test("flush waits for everything taken", async () => {
   const { pipeline, appends, appended } = createPipeline();
   await pipeline.flush();

@@ -48,10 +48,12 @@ export class AppendPipeline<Item> {
   }
 
   /** Resolves when what is gathered is being appended. */
-  async #untilTaken(): Promise<void> {
+  #untilTaken(): Promise<void> {
     this.#taken ??= Promise.withResolvers();
-    await this.#taken.promise;
-    this.#throwIfFailed();
+    const taken = this.#taken.promise.then(() => this.#throwIfFailed());
+    // Who does not wait for it is told by the next call.
+    taken.catch(() => {});
+    return taken;
   }
 
   async #run(): Promise<void> {

@@ -11,6 +11,8 @@ export interface RoomOptions {
   readonly onMessages: (room: Room) => void;
   /** Called when somebody has come or gone, before the readers are told. */
   readonly onPresence: (room: Room) => void;
+  /** Told what a reader threw: it concerns neither other readers nor the log. */
+  readonly onReaderError: (error: unknown) => void;
 }
 
 /**
@@ -36,7 +38,7 @@ export class Room {
     this.#options = options;
     this.presence = new Presence(options.presenceGraceMs, () => {
       options.onPresence(this);
-      notify(this.#presenceReaders);
+      this.#notify(this.#presenceReaders);
     });
     this.#stopFollowing = log.follow(name, (batch) => this.#onCommitted(batch));
     this.ready = log.extent(name).then(({ head }) => {
@@ -116,12 +118,15 @@ export class Room {
       }
     }
     this.#options.onMessages(this);
-    notify(this.#readers);
+    this.#notify(this.#readers);
   }
-}
-
-function notify(readers: Iterable<CursorReader>): void {
-  for (const reader of readers) {
-    reader.onChange();
+  #notify(readers: Iterable<CursorReader>): void {
+    for (const reader of readers) {
+      try {
+        reader.onChange();
+      } catch (error) {
+        this.#options.onReaderError(error);
+      }
+    }
   }
 }

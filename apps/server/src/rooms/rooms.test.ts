@@ -4,7 +4,12 @@ import { create, toBinary } from "@bufbuild/protobuf";
 import { MessageSchema } from "@parley/proto/chat/v1";
 import { temporaryFolder } from "@parley/testing/temporary-folder";
 import { Notifier } from "../chat/notifier.ts";
-import { type AppendRecord, type MessageLog, MessageLogError } from "../log/message-log.ts";
+import {
+  type AppendRecord,
+  type Follower,
+  type MessageLog,
+  MessageLogError,
+} from "../log/message-log.ts";
 import {
   openSqliteMessageLog,
   type SqliteMessageLogOptions,
@@ -209,6 +214,63 @@ test("a room that failed to load is loaded again", async (t) => {
   const { readUntil } = await subscribe("a", "oldest");
   await append("a", 2);
   await readUntil(5);
+});
+
+test("a reader that throws keeps nobody from their messages, nor an append from its answer", async (t) => {
+  const log = await openLog(t);
+  const append = createWriter(log);
+  const warnings: string[] = [];
+  const { rooms, subscribe } = openRooms(t, log, {
+    onWarning: (message) => {
+      warnings.push(message);
+      throw new Error("nor does whoever is told");
+    },
+  });
+  const reader = {
+    onChange() {
+      throw new Error("no");
+    },
+  };
+  const broken = await subscribe("a", "head", { reader, presence: true });
+  const { readUntil } = await subscribe("a", "head", { user: "other" });
+  assert.equal(warnings.length, 1, "of who came");
+  await append("a", 3);
+  await readUntil(3);
+  assert.deepEqual(new Set(warnings), new Set(["a reader of a room failed: Error: no"]));
+  assert.equal(warnings.length, 2);
+  broken.cursor.close();
+  assert.equal(rooms.subscriptionCount, 1);
+});
+
+test("what a room missed of the log is read from there", async (t) => {
+  const log = await openLog(t);
+  const append = createWriter(log);
+  let batchCount = 0;
+  let isCut = false;
+  const flaky: MessageLog = Object.create(log, {
+    epoch: { value: log.epoch },
+    readFrames: { value: log.readFrames.bind(log) },
+    extent: { value: log.extent.bind(log) },
+    follow: {
+      value: (room: string, follower: Follower) =>
+        log.follow(room, (batch) => {
+          if (!isCut) {
+            batchCount += 1;
+            follower(batch);
+          }
+        }),
+    },
+  });
+  const { subscribe } = openRooms(t, flaky);
+  const { cursor, readUntil } = await subscribe("a", "head");
+  await append("a", 3);
+  isCut = true;
+  await append("a", 3);
+  isCut = false;
+  await append("a", 3);
+  assert.equal(batchCount, 2);
+  assert.equal(cursor.room.tail.startsAfter, 6);
+  await readUntil(9);
 });
 
 test("a start that the log does not hold is refused", async (t) => {

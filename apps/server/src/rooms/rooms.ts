@@ -14,6 +14,8 @@ export interface RoomsOptions {
   readonly pageCacheBytes?: number;
   /** How long after a user's last subscription closes the user leaves, in ms. Default 5,000. */
   readonly presenceGraceMs?: number;
+  /** Told of what went wrong outside any call. Default: a warning of the process. */
+  readonly onWarning?: (message: string) => void;
 }
 
 export interface SubscribeOptions
@@ -34,8 +36,9 @@ export class Rooms {
   readonly #log: MessageLog;
   readonly #options: Required<RoomsOptions>;
   readonly #pages: PageCache;
-  /** In the order of their last message, the most recent one last. */
   readonly #rooms = new Map<string, Room>();
+  /** Those whose tails hold something, in the order of their last message. */
+  readonly #roomsWithTails = new Set<Room>();
   readonly #occupied = new SortedNames();
   #unusedBefore = new Set<Room>();
   readonly #tailBudget: TailBudget = { heldBytes: 0 };
@@ -49,6 +52,7 @@ export class Rooms {
       totalTailBytes: options.totalTailBytes ?? 64 * 1024 * 1024,
       pageCacheBytes: options.pageCacheBytes ?? 64 * 1024 * 1024,
       presenceGraceMs: options.presenceGraceMs ?? 5_000,
+      onWarning: options.onWarning ?? ((message) => process.emitWarning(message)),
     };
     this.#pages = new PageCache(log, this.#options.pageCacheBytes);
     this.#sweepTimer = setInterval(() => this.#sweep(), unusedRoomMs);
@@ -123,6 +127,7 @@ export class Rooms {
         tailBudget: this.#tailBudget,
         onMessages: this.#onMessages,
         onPresence: this.#onPresence,
+        onReaderError: this.#onReaderError,
       });
       this.#rooms.set(name, opened);
       opened.ready.catch(() => this.#forget(opened));
@@ -133,7 +138,10 @@ export class Rooms {
 
   #forget(room: Room): void {
     room.close();
-    this.#rooms.delete(room.name);
+    this.#roomsWithTails.delete(room);
+    if (this.#rooms.get(room.name) === room) {
+      this.#rooms.delete(room.name);
+    }
   }
 
   async #startAfter(room: Room, start: SubscribeOptions["start"]): Promise<number> {
@@ -154,8 +162,8 @@ export class Rooms {
   }
 
   readonly #onMessages = (room: Room): void => {
-    this.#rooms.delete(room.name);
-    this.#rooms.set(room.name, room);
+    this.#roomsWithTails.delete(room);
+    this.#roomsWithTails.add(room);
     this.#shrinkTails();
   };
 
@@ -167,12 +175,21 @@ export class Rooms {
     }
   };
 
+  readonly #onReaderError = (error: unknown): void => {
+    try {
+      this.#options.onWarning(`a reader of a room failed: ${error}`);
+    } catch {
+      // Whoever is told of a trouble is not to make more of it.
+    }
+  };
+
   #shrinkTails(): void {
-    for (const room of this.#rooms.values()) {
+    for (const room of this.#roomsWithTails) {
       if (this.#tailBudget.heldBytes <= this.#options.totalTailBytes) {
         return;
       }
       room.clearTail();
+      this.#roomsWithTails.delete(room);
     }
   }
 

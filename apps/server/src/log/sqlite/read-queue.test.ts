@@ -85,3 +85,24 @@ test("a read that fails fails alone; when the queue ends, all that wait do", asy
   queue.onResponse({ value: "late" });
   assert.deepEqual(sent, ["a", "b"]);
 });
+
+test("a read that cannot be sent fails alone", async () => {
+  const sent: string[] = [];
+  const queue = new ReadQueue(
+    (query) => {
+      if (query.type === "rooms") {
+        throw new Error("not this one");
+      }
+      sent.push(query.type);
+    },
+    { maxSent: 1 },
+  );
+  const extent = () => queue.read({ type: "extent", room: "a" });
+  const reads = [extent(), queue.read({ type: "rooms", afterName: "", limit: 1 }), extent()];
+  const failed = assert.rejects(reads[1] as Promise<unknown>, { code: "unavailable" });
+  queue.onResponse({ value: 1 });
+  await failed;
+  queue.onResponse({ value: 3 });
+  assert.deepEqual(await Promise.all([reads[0], reads[2]]), [1, 3]);
+  assert.equal(sent.length, 2);
+});

@@ -103,9 +103,16 @@ export class ReadQueue {
       if (!next || (this.#sentCount > 0 && this.#sentBytes + next.bytes > maxSentBytes)) {
         return;
       }
+      try {
+        this.#send(next.query);
+      } catch (error) {
+        this.#reads.splice(this.#first + this.#sentCount, 1);
+        const cause = { cause: error };
+        next.reject(new MessageLogError("unavailable", `cannot read: ${error}`, cause));
+        continue;
+      }
       this.#sentCount += 1;
       this.#sentBytes += next.bytes;
-      this.#send(next.query);
     }
   }
 }

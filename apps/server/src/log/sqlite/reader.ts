@@ -109,6 +109,10 @@ function serve(data: SqliteWorkerData): void {
   }
   const respond = (response: ReaderResponse) => port.postMessage(response);
   const run = createReader(data.folder);
+  port.on("messageerror", (error) => {
+    // Its answer would be missed for ever: this thread has failed.
+    throw error;
+  });
   port.on("message", (request: ReaderRequest) => {
     if ("type" in request) {
       port.close();

@@ -1,6 +1,4 @@
-import { once } from "node:events";
 import type { DatabaseSync } from "node:sqlite";
-import { Worker } from "node:worker_threads";
 import { encodeFramePieces } from "../encode-frames.ts";
 import { Followers } from "../followers.ts";
 import { Frames } from "../frames.ts";
@@ -21,6 +19,7 @@ import {
 } from "../message-log.ts";
 import { CommitQueue } from "./commit-queue.ts";
 import { lockDataFolder, type SyncMode } from "./database.ts";
+import { LogThread } from "./log-thread.ts";
 import { ReadQueue } from "./read-queue.ts";
 import {
   fromPlainError,
@@ -75,77 +74,79 @@ export async function openSqliteMessageLog(
     retentionMs: options.retentionMs ?? 0,
     retentionBytes: options.retentionBytes ?? 0,
   };
-  const workers: Worker[] = [];
-  const start = (file: string, workerData: SqliteWorkerData) => {
-    const worker = new Worker(new URL(file, import.meta.url), { workerData });
-    workers.push(worker);
-    return worker;
+  const warn = (message: string) => {
+    try {
+      options.onWarning?.(message);
+    } catch {
+      // Whoever is told of a trouble is not to make more of it.
+    }
   };
+  let log: SqliteMessageLog | undefined;
+  let failed: MessageLogError | undefined;
+  const onFailure = (error: MessageLogError) => {
+    failed = error;
+    log?.fail(error);
+    options.onFailure?.(error);
+  };
+  const writer: WriterThread = new LogThread(new URL("./writer.ts", import.meta.url), writerData, {
+    onMessage: (response) =>
+      response.type === "warning" ? warn(response.message) : log?.onWriter(response),
+    onFailure,
+  });
+  const threads: (WriterThread | ReaderThread)[] = [writer];
   try {
-    const writer = start("./writer.ts", writerData);
-    const { epoch, warnings } = await opened<{ epoch: string; warnings: string[] }>(writer);
-    const reader = start("./reader.ts", { folder });
-    await opened(reader);
+    const opened = await writer.opened;
+    const readerData: SqliteWorkerData = { folder };
+    const reader: ReaderThread = new LogThread(
+      new URL("./reader.ts", import.meta.url),
+      readerData,
+      { onMessage: (response) => log?.onReader(response), onFailure },
+    );
+    threads.push(reader);
+    await reader.opened;
+    if (failed) {
+      throw failed;
+    }
+    const { epoch, warnings } =
+      opened.type === "opened" ? opened : { epoch: "", warnings: [] };
     // Once the caller has the log, and with it where to write warnings to.
-    setImmediate(() => {
-      for (const warning of warnings) {
-        options.onWarning?.(warning);
-      }
-    });
-    return new SqliteMessageLog(epoch, lock, writer, reader, options);
+    setImmediate(() => warnings.forEach(warn));
+    log = new SqliteMessageLog(epoch, { lock, writer, reader, warn });
+    return log;
   } catch (error) {
-    await Promise.all(workers.map((worker) => worker.terminate()));
+    await Promise.all(threads.map((thread) => thread.terminate()));
     lock.close();
     throw error;
   }
 }
 
-async function opened<T>(worker: Worker): Promise<T> {
-  try {
-    return (await once(worker, "message"))[0] as T;
-  } catch (error) {
-    throw new MessageLogError("unavailable", (error as Error).message, { cause: error });
-  }
-}
+type WriterThread = LogThread<WriterRequest, WriterResponse>;
+type ReaderThread = LogThread<ReaderRequest, ReaderResponse>;
 
-async function endWorker(worker: Worker, request: unknown): Promise<void> {
-  // A thread that has died has the id -1 and emits no further "exit".
-  if (worker.threadId !== -1) {
-    const exit = once(worker, "exit");
-    worker.postMessage(request);
-    await exit;
-  }
+interface Parts {
+  readonly lock: DatabaseSync;
+  readonly writer: WriterThread;
+  readonly reader: ReaderThread;
+  readonly warn: (message: string) => void;
 }
 
 class SqliteMessageLog implements MessageLog {
   readonly epoch: string;
-  readonly #lock: DatabaseSync;
-  readonly #writer: Worker;
-  readonly #reader: Worker;
+  readonly #parts: Parts;
   readonly #followers: Followers;
   readonly #commits: CommitQueue;
   readonly #reads: ReadQueue;
-  /** Set when the log takes no more calls: closed, or a thread of it has died. */
+  /** Set when the log takes no more calls: closed, or a thread of it has failed. */
   #ended: MessageLogError | undefined;
   #closed: Promise<void> | undefined;
 
-  constructor(
-    epoch: string,
-    lock: DatabaseSync,
-    writer: Worker,
-    reader: Worker,
-    { onWarning, onFailure }: SqliteMessageLogOptions,
-  ) {
+  constructor(epoch: string, parts: Parts) {
     this.epoch = epoch;
-    this.#lock = lock;
-    this.#writer = writer;
-    this.#reader = reader;
-    this.#followers = new Followers((error) => onWarning?.(`a follower failed: ${error}`));
+    this.#parts = parts;
+    const { writer, reader, warn } = parts;
+    this.#followers = new Followers((error) => warn(`a follower of a room failed: ${error}`));
     this.#commits = new CommitQueue({
-      send: (records) =>
-        writer.postMessage({ type: "append", records } satisfies WriterRequest, [
-          records.payloads.buffer,
-        ]),
+      send: (records) => writer.send({ type: "append", records }, [records.payloads.buffer]),
       onCommitted: (room, messages) =>
         this.#followers.deliver(room, () => ({
           // Sequences are dense.
@@ -153,32 +154,30 @@ class SqliteMessageLog implements MessageLog {
           frames: encodeFramePieces(messages),
         })),
     });
-    this.#reads = new ReadQueue((query) => reader.postMessage({ query } satisfies ReaderRequest));
-    writer.on("message", (response: WriterResponse) => {
-      if (response.type === "warning") {
-        onWarning?.(response.message);
-      } else if (response.type === "appended") {
-        this.#commits.onAppended(response.results);
-      } else if (response.type === "failed") {
-        this.#commits.onFailed(fromPlainError(response.error));
-      }
-    });
-    reader.on("message", (response: ReaderResponse) => {
-      if (!("type" in response)) {
-        this.#reads.onResponse(response);
-      }
-    });
-    for (const worker of [writer, reader]) {
-      worker.on("error", (error) => {
-        const failure = new MessageLogError(
-          "unavailable",
-          `a thread of the message log died: ${error}`,
-          { cause: error },
-        );
-        this.#end(failure);
-        onFailure?.(failure);
-      });
+    this.#reads = new ReadQueue((query) => reader.send({ query }));
+  }
+
+  /** Takes what the writer answers. */
+  onWriter(response: WriterResponse): void {
+    if (response.type === "appended") {
+      this.#commits.onAppended(response.results);
+    } else if (response.type === "failed") {
+      this.#commits.onFailed(fromPlainError(response.error));
     }
+  }
+
+  /** Takes what the reader answers. */
+  onReader(response: ReaderResponse): void {
+    if (!("type" in response)) {
+      this.#reads.onResponse(response);
+    }
+  }
+
+  /** Fails every call, those to come too. */
+  fail(error: MessageLogError): void {
+    this.#ended = error;
+    this.#commits.end(error);
+    this.#reads.end(error);
   }
 
   append(records: readonly AppendRecord[]): Promise<AppendResult[]> {
@@ -231,24 +230,16 @@ class SqliteMessageLog implements MessageLog {
   }
 
   async #close(): Promise<void> {
+    const { lock, writer, reader } = this.#parts;
     this.#ended ??= new MessageLogError("unavailable", "the message log is closed");
     await this.#commits.drained();
-    this.#end(this.#ended);
-    await Promise.all([
-      endWorker(this.#writer, { type: "close" } satisfies WriterRequest),
-      endWorker(this.#reader, { type: "close" } satisfies ReaderRequest),
-    ]);
-    this.#lock.close();
+    this.fail(this.#ended);
+    await Promise.all([writer.end({ type: "close" }), reader.end({ type: "close" })]);
+    lock.close();
   }
 
   #read<T>(query: ReaderQuery): Promise<T> {
     return this.#ended ? Promise.reject(this.#ended) : this.#reads.read(query);
-  }
-
-  #end(error: MessageLogError): void {
-    this.#ended = error;
-    this.#commits.end(error);
-    this.#reads.end(error);
   }
 }
 

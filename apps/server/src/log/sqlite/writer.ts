@@ -54,11 +54,19 @@ function serve(data: SqliteWriterData): void {
   const periodMs = Math.min(data.retentionMs || data.idempotencyWindowMs, 600_000) / 10;
   const timer = setInterval(beginSweep, Math.max(periodMs, 100));
 
+  port.on("messageerror", (error) => {
+    // Its answer would be missed for ever: this thread has failed.
+    throw error;
+  });
   port.on("message", (request: WriterRequest) => {
     if (request.type === "close") {
       clearInterval(timer);
       clearImmediate(slice);
-      store.close();
+      try {
+        store.close();
+      } catch (error) {
+        warn(error);
+      }
       respond({ type: "closed" });
       port.close();
       return;
