@@ -87,6 +87,41 @@ test("appends go on between slices, and slices keep up with them", (t) => {
   assert.equal(sweep.isDue, false, "there is nothing to do before it is too large again");
 });
 
+test("slices keep up with rooms and keys at once", (t) => {
+  const { sweep, append, count, counts, finish } = createSweep(t, {
+    retentionBytes: 100 * payloadBytes,
+  });
+  let nowMs = 0;
+  for (let round = 0; round < 30; round++) {
+    nowMs += 10_000;
+    const { rooms, messages, bytes } = append("a", 3_000, nowMs, true);
+    sweep.onAppended(rooms, messages, bytes);
+    sweep.begin();
+    sweep.runSlice(nowMs);
+    assert.ok((counts().a ?? 0) <= 9_000, `holds ${counts().a} messages`);
+    assert.ok(count("idempotency") <= 30_000, `holds ${count("idempotency")} keys`);
+  }
+  nowMs += 10_000;
+  sweep.begin();
+  finish(nowMs);
+  assert.deepEqual([counts().a, count("idempotency")], [93, 0]);
+});
+
+test("what is appended while nothing is due does not make a slice larger", (t) => {
+  const { sweep, append, counts } = createSweep(t, { retentionBytes: 3_000 * payloadBytes });
+  for (let round = 0; round < 3; round++) {
+    const { rooms, messages, bytes } = append(`room ${round}`, 3_000);
+    sweep.onAppended(rooms, messages, bytes);
+  }
+  append("idle", 10_000);
+  sweep.begin();
+  for (let before = counts().idle ?? 0; sweep.isDue; before = counts().idle ?? 0) {
+    sweep.runSlice(0);
+    assert.ok(before - (counts().idle ?? 0) <= 4_000);
+  }
+  assert.ok((counts().idle ?? 0) <= 3_000);
+});
+
 test("many rooms that grow share their slices", (t) => {
   const { sweep, append, counts, finish } = createSweep(t, { retentionBytes: 2 * payloadBytes });
   const names = Array.from({ length: 1_000 }, (_, index) => `room ${index}`);

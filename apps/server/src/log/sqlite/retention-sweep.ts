@@ -16,12 +16,19 @@ interface Sweep {
 }
 
 /**
- * What one slice removes at most, beside as much as was appended since the last one: so
- * slices stay small, and still keep up with whoever appends.
+ * What one slice removes at most, beside as much as was appended since the last of its kind:
+ * so slices stay small, and still keep up with whoever appends.
  */
 const sliceMessages = 1_000;
 const sliceBytes = 4 * 1024 * 1024;
 const sliceRooms = 200;
+/** What of the appended is made up for at most: appends wait for a slice. */
+const maxAppendedMessages = 32_000;
+const maxAppendedBytes = 64 * 1024 * 1024;
+/** How many rooms are remembered as due; others are found again by the next sweep. */
+const maxDueRooms = 100_000;
+/** With how many of them a sweep looks for no more. */
+const enoughDueRooms = 1_000;
 
 /**
  * The removal of what need not be kept any more, in slices: whoever runs it lets appends
@@ -36,7 +43,10 @@ export class RetentionSweep {
   /** How far the sweep of everything is, while there is one. */
   #sweep: Sweep | undefined;
   #isSweepsTurn = true;
+  /** What was appended since rooms were trimmed last, as long as there is one to trim. */
   #appended: RemovalBudget = { messages: 0, bytes: 0 };
+  /** How many messages were since keys were removed last, as long as there is a sweep. */
+  #appendedKeys = 0;
 
   constructor(store: MessageStore, limits: RetentionLimits) {
     this.#store = store;
@@ -55,14 +65,20 @@ export class RetentionSweep {
 
   /** Takes note of what was appended. */
   onAppended(rooms: readonly string[], messages: number, bytes: number): void {
-    this.#appended.messages += messages;
-    this.#appended.bytes += bytes;
     const { retentionBytes } = this.#limits;
+    if (this.#dueRooms.size === 0) {
+      this.#appended = { messages: 0, bytes: 0 };
+    }
     for (const room of retentionBytes > 0 ? rooms : []) {
-      if (this.#store.bytesOf(room) > retentionBytes) {
+      if (this.#dueRooms.size < maxDueRooms && this.#store.bytesOf(room) > retentionBytes) {
         this.#dueRooms.add(room);
       }
     }
+    this.#appended.messages = Math.min(this.#appended.messages + messages, maxAppendedMessages);
+    this.#appended.bytes = Math.min(this.#appended.bytes + bytes, maxAppendedBytes);
+    this.#appendedKeys = this.#sweep
+      ? Math.min(this.#appendedKeys + messages, maxAppendedMessages)
+      : 0;
   }
 
   /**
@@ -72,24 +88,25 @@ export class RetentionSweep {
    * @throws MessageLogError
    */
   runSlice(nowMs: number): void {
-    const budget = {
-      messages: sliceMessages + this.#appended.messages,
-      bytes: sliceBytes + this.#appended.bytes,
-    };
-    this.#appended = { messages: 0, bytes: 0 };
     this.#isSweepsTurn = !this.#isSweepsTurn || this.#dueRooms.size === 0;
-    if (this.#isSweepsTurn && this.#sweep) {
-      this.#advance(this.#sweep, nowMs, budget);
+    if (this.#sweep && this.#isSweepsTurn) {
+      this.#advance(this.#sweep, nowMs);
     } else {
-      this.#trimRooms(nowMs, budget);
+      this.#trimRooms(nowMs);
     }
   }
 
-  #advance(sweep: Sweep, nowMs: number, budget: RemovalBudget): void {
+  #advance(sweep: Sweep, nowMs: number): void {
     if (sweep.areKeysDue) {
       sweep.areKeysDue = false;
+      const limit = sliceMessages + this.#appendedKeys;
+      this.#appendedKeys = 0;
       const beforeMs = nowMs - this.#limits.idempotencyWindowMs;
-      sweep.areKeysDue = this.#store.removeKeys(beforeMs, budget.messages) === budget.messages;
+      sweep.areKeysDue = this.#store.removeKeys(beforeMs, limit) === limit;
+      return;
+    }
+    if (this.#dueRooms.size >= enoughDueRooms) {
+      this.#trimRooms(nowMs);
       return;
     }
     const rooms = this.#store.roomsAfter(sweep.lastRoomId, sliceRooms);
@@ -112,7 +129,12 @@ export class RetentionSweep {
     );
   }
 
-  #trimRooms(nowMs: number, budget: RemovalBudget): void {
+  #trimRooms(nowMs: number): void {
+    const budget = {
+      messages: sliceMessages + this.#appended.messages,
+      bytes: sliceBytes + this.#appended.bytes,
+    };
+    this.#appended = { messages: 0, bytes: 0 };
     const names: string[] = [];
     for (const name of this.#dueRooms) {
       if (names.length === sliceRooms) {
