@@ -1,6 +1,6 @@
 import { envelopeHeaderBytes } from "@parley/host/envelope";
 import { Frames } from "./frames.ts";
-import { messageId } from "./message-id.ts";
+import { messageId, messageIdBytes } from "./message-id.ts";
 import type { StoredMessage } from "./message-log.ts";
 import { varintBytes, varintTag, writeText, writeVarint } from "./wire-format.ts";
 
@@ -58,6 +58,6 @@ export function encodeFrames(stored: readonly StoredMessage[]): Frames {
 
 function frameBytes({ payload, serial, sequence }: StoredMessage): number {
   // The id takes its tag and a length of one byte each; the sequence takes its tag.
-  const suffixBytes = 2 + messageId(serial).length + 1 + varintBytes(sequence);
+  const suffixBytes = 2 + messageIdBytes(serial) + 1 + varintBytes(sequence);
   return envelopeHeaderBytes + payload.byteLength + suffixBytes;
 }

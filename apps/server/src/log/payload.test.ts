@@ -4,7 +4,7 @@ import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import { MessageSchema } from "@parley/proto/chat/v1";
 import { array, assert as assertProperty, integer, property, record, string } from "fast-check";
 import { encodeFrames } from "./encode-frames.ts";
-import { messageId } from "./message-id.ts";
+import { messageId, messageIdBytes } from "./message-id.ts";
 import { toMessage, toRecord } from "./payload.ts";
 
 const message = record({
@@ -34,6 +34,18 @@ test("a message without a timestamp is given the time at which it was received",
   const { payload } = toRecord({ room: "r", user: "u", content: "c", idempotencyKey: "" }, 1_500);
   const { timestamp } = fromBinary(MessageSchema, payload);
   assert.deepEqual([timestamp?.seconds, timestamp?.nanos], [1n, 500_000_000]);
+});
+
+test("how long an id is, is told without it", () => {
+  assertProperty(
+    property(wholeNumber, (serial) => {
+      assert.equal(messageIdBytes(serial), messageId(serial).length);
+    }),
+  );
+  for (let serial = 1; Number.isSafeInteger(serial); serial *= 10) {
+    assert.equal(messageIdBytes(serial), messageId(serial).length);
+    assert.equal(messageIdBytes(serial - 1), messageId(serial - 1).length);
+  }
 });
 
 test("frames hold the messages that were stored, with their ids and sequences", () => {

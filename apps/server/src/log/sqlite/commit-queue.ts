@@ -97,13 +97,13 @@ export class CommitQueue {
     let index = 0;
     for (const { room, records, places } of groups) {
       const messages: StoredMessage[] = [];
-      for (const [at, { payload }] of records.entries()) {
+      for (let at = 0; at < records.length; at++) {
         const result = resultAt(packed, index);
         const { sequence, serial, duplicate } = result;
         index += 1;
         results[places[at] as number] = result;
         if (!duplicate) {
-          messages.push({ sequence, serial, payload });
+          messages.push({ sequence, serial, payload: (records[at] as AppendRecord).payload });
         }
       }
       if (messages.length > 0) {
