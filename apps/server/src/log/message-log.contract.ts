@@ -200,25 +200,28 @@ export function testMessageLogContract(
   });
 
   contractTest("an idempotency key counts for its user, room and window", async ({ open }) => {
-    const log = await open({ idempotencyWindowMs: 1_000 });
+    // So long that no key expires by itself meanwhile.
+    const windowMs = 24 * 3_600_000;
+    const startMs = Date.now();
+    const log = await open({ idempotencyWindowMs: windowMs });
     const at = (offsetMs: number, room = "a", user = "Ann"): AppendRecord => ({
       ...record(room, `${user} at ${offsetMs}`, "key"),
       user,
-      receivedAtMs: 1_000_000 + offsetMs,
+      receivedAtMs: startMs + offsetMs,
     });
     const [first, second] = await log.append([at(0), at(1)]);
     assert.deepEqual(second, { ...first, duplicate: true });
-    assert.deepEqual((await log.append([at(999)]))[0], { ...first, duplicate: true });
-    const others = await log.append([at(999, "b"), at(999, "a", "Ben")]);
+    assert.deepEqual((await log.append([at(windowMs - 1)]))[0], { ...first, duplicate: true });
+    const others = await log.append([at(windowMs - 1, "b"), at(windowMs - 1, "a", "Ben")]);
     assert.deepEqual(
       others.map(({ duplicate }) => duplicate),
       [false, false],
     );
-    assert.equal((await log.append([at(1_001)]))[0]?.duplicate, false);
+    assert.equal((await log.append([at(windowMs + 1)]))[0]?.duplicate, false);
     assert.deepEqual(contents(await log.read("a", 0, "forwards", everything)), [
       "Ann at 0",
-      "Ben at 999",
-      "Ann at 1001",
+      `Ben at ${windowMs - 1}`,
+      `Ann at ${windowMs + 1}`,
     ]);
     await log.close();
   });

@@ -74,19 +74,15 @@ export async function openSqliteMessageLog(
     retentionMs: options.retentionMs ?? 0,
     retentionBytes: options.retentionBytes ?? 0,
   };
-  const warn = (message: string) => {
-    try {
-      options.onWarning?.(message);
-    } catch {
-      // Whoever is told of a trouble is not to make more of it.
-    }
-  };
+  const warn = (message: string) => quietly(() => options.onWarning?.(message));
   let log: SqliteMessageLog | undefined;
   let failed: MessageLogError | undefined;
   const onFailure = (error: MessageLogError) => {
-    failed = error;
-    log?.fail(error);
-    options.onFailure?.(error);
+    failed ??= error;
+    if (log) {
+      log.fail(error);
+      quietly(() => options.onFailure?.(error));
+    }
   };
   const writer: WriterThread = new LogThread(new URL("./writer.ts", import.meta.url), writerData, {
     onMessage: (response) =>
@@ -118,6 +114,13 @@ export async function openSqliteMessageLog(
     lock.close();
     throw error;
   }
+}
+
+/** Calls whoever is told of a trouble, who is not to make more of it. */
+function quietly(call: () => void): void {
+  try {
+    call();
+  } catch {}
 }
 
 type WriterThread = LogThread<WriterRequest, WriterResponse>;
