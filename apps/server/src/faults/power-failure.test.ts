@@ -133,7 +133,7 @@ async function assertGoesOn({ folder, toldNumber }: Failure, history: LogHistory
     const next = { room, user: "next", idempotencyKey: "", receivedAtMs: Date.now(), payload };
     const [result] = await log.append([next]);
     assert.equal(result?.sequence, head + 1);
-    assert.ok((result?.number ?? 0) > toldNumber);
+    assert.ok((result?.serial ?? 0) > toldNumber);
     assert.ok(
       head >= Math.max(0, ...told.filter((row) => row.room === room).map((row) => row.sequence)),
     );

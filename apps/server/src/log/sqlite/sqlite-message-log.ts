@@ -103,8 +103,7 @@ export async function openSqliteMessageLog(
     if (failed) {
       throw failed;
     }
-    const { epoch, warnings } =
-      opened.type === "opened" ? opened : { epoch: "", warnings: [] };
+    const { epoch, warnings } = opened.type === "opened" ? opened : { epoch: "", warnings: [] };
     // Once the caller has the log, and with it where to write warnings to.
     setImmediate(() => warnings.forEach(warn));
     log = new SqliteMessageLog(epoch, { lock, writer, reader, warn });
