@@ -2,7 +2,7 @@ import { statSync } from "node:fs";
 import { DatabaseSync } from "node:sqlite";
 import { pathToFileURL } from "node:url";
 import { MessageLogError } from "../message-log.ts";
-import { inspectWriteAheadLog } from "./write-ahead-log.ts";
+import { inspectWriteAheadLog, type WriteAheadLogState } from "./write-ahead-log.ts";
 
 /**
  * Refuses a database whose write-ahead log SQLite would misunderstand: it would drop
@@ -17,7 +17,7 @@ export function refuseDamage(file: string, { isLossAccepted }: { isLossAccepted:
   if (sizeOf(logFile) === 0) {
     return;
   }
-  const { commits, commitsBeyondDamage } = inspectWriteAheadLog(logFile);
+  const { commits, commitsBeyondDamage } = inspect(logFile);
   const goOn = "restore a backup, or start once with --new-epoch to go on without them";
   // One may have been under way when the power failed.
   if (commitsBeyondDamage > 1 && !isLossAccepted) {
@@ -25,7 +25,7 @@ export function refuseDamage(file: string, { isLossAccepted }: { isLossAccepted:
       `${logFile} is damaged: ${commitsBeyondDamage} transactions or more cannot be read; ${goOn}`,
     );
   }
-  if (commits > 1 && sizeOf(file) === 0 && !isLossAccepted) {
+  if (commits > 1 && isEmptyDatabase(file) && !isLossAccepted) {
     throw damaged(
       `${file} is empty, though ${logFile} holds ${commits} transactions of it; ${goOn}`,
     );
@@ -42,6 +42,15 @@ export function refuseDamage(file: string, { isLossAccepted }: { isLossAccepted:
   }
 }
 
+function inspect(logFile: string): WriteAheadLogState {
+  try {
+    return inspectWriteAheadLog(logFile);
+  } catch (error) {
+    const reason = `cannot read ${logFile}: ${(error as Error).message}`;
+    throw new MessageLogError("unavailable", reason, { cause: error });
+  }
+}
+
 /** The epoch of the database, which is opened for reading only; undefined if it has none. */
 function readEpoch(location: string): string | undefined {
   try {
@@ -54,6 +63,11 @@ function readEpoch(location: string): string | undefined {
   } catch {
     return undefined;
   }
+}
+
+/** Whether SQLite takes this for a database yet to be made: also one byte is nothing to it. */
+export function isEmptyDatabase(file: string): boolean {
+  return sizeOf(file) <= 1;
 }
 
 function sizeOf(file: string): number {

@@ -1,9 +1,9 @@
 import { randomBytes } from "node:crypto";
-import { accessSync, constants, existsSync, mkdirSync, statSync } from "node:fs";
+import { accessSync, constants, existsSync, mkdirSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { MessageLogError, type MessageLogErrorCode } from "../message-log.ts";
-import { refuseDamage } from "./damage.ts";
+import { isEmptyDatabase, refuseDamage } from "./damage.ts";
 import { clearUnsynced, markUnsynced, syncFolder, unsyncedState } from "./unsynced-marker.ts";
 
 const schemaVersion = 1;
@@ -130,7 +130,7 @@ export function openForWriting(
     }
     const newEpoch = options.newEpoch || isPowerLost;
     refuseDamage(file, { isLossAccepted: newEpoch });
-    if (statSync(file, { throwIfNoEntry: false })?.size === 0) {
+    if (existsSync(file) && isEmptyDatabase(file)) {
       warnings.push(`${file} was empty: it holds a new log now`);
     }
     const database = new DatabaseSync(file);
