@@ -16,12 +16,13 @@ async function main(config: Config): Promise<void> {
     sync: config.sync,
     onWarning: (message) => app.log.warn(message),
     onFailure: (error) => {
-      // What is left cannot serve: a supervisor starts it anew, and the log recovers.
+      // What is left cannot serve: a supervisor starts it anew, and the log recovers. Callers
+      // are told before that.
       app.log.fatal(error);
-      process.exit(1);
+      exit(1);
     },
   });
-  const { app, listen } = buildServer({
+  const { app, listen, exit } = buildServer({
     log,
     instanceId: config.instanceId,
     presenceGraceMs: config.presenceGraceMs,

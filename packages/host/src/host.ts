@@ -22,7 +22,7 @@ import { createFastifyContext } from "./fastify-context.ts";
 import type { HostOptions } from "./host-options.ts";
 import { createLeanPath, type LeanPath } from "./lean/lean-path.ts";
 import { createListener, type Listener } from "./listener/listener.ts";
-import { endWithProcess } from "./process-events.ts";
+import { createProcessEnd } from "./process-end.ts";
 import { createHealth, type Health } from "./services/health.ts";
 import { reflectionRoutes } from "./services/reflection.ts";
 import { rewriteServiceAliases } from "./services/service-aliases.ts";
@@ -50,6 +50,8 @@ export interface Host {
   listen(options: FastifyListenOptions): Promise<string>;
   /** Drains, then closes everything. Never rejects for what a client does. */
   close(): Promise<void>;
+  /** Closes, then ends the process with this code: for a service that cannot go on. */
+  exit(code: number): void;
 }
 
 /**
@@ -141,12 +143,17 @@ export function createHost(options: HostOptions): Host {
 
   const drain = createDrain({ routing, listener, health, ...options.drain });
   let closed: Promise<void> | undefined;
-  async function close() {
+  async function closeAll() {
     await drain.run();
     await app.close();
     await options.onClosed?.();
   }
-  const host: Host = {
+  function close() {
+    closed ??= closeAll();
+    return closed;
+  }
+  const processEnd = createProcessEnd(app.log as FastifyBaseLogger, close);
+  return {
     ...{ app, health, listener, routing, leanPath, tunnel, cors, drain, registry },
     async listen(listenOptions) {
       const address = await app.listen({
@@ -154,16 +161,13 @@ export function createHost(options: HostOptions): Host {
         ...listenOptions,
       });
       if (options.processEvents !== false) {
-        endWithProcess(host);
+        processEnd.watch();
       }
       return withScheme(address, tls);
     },
-    close() {
-      closed ??= close();
-      return closed;
-    },
+    close,
+    exit: processEnd.exit,
   };
-  return host;
 }
 
 function addRoutes(

@@ -124,8 +124,8 @@ async function assertGoesOn({ folder, toldNumber }: Failure, history: LogHistory
     }));
     const again = await log.append(records);
     assert.deepEqual(
-      again.map(({ sequence, number, duplicate }) => ({ sequence, number, duplicate })),
-      firsts.map(({ sequence, number }) => ({ sequence, number, duplicate: true })),
+      again.map(({ sequence, serial, duplicate }) => ({ sequence, serial, duplicate })),
+      firsts.map(({ sequence, number }) => ({ sequence, serial: number, duplicate: true })),
     );
     const room = load.rooms[0] as string;
     const { head } = await log.extent(room);
