@@ -11,8 +11,8 @@ import { startServerProcess } from "@parley/testing/server-process";
 import { temporaryFolder } from "@parley/testing/temporary-folder";
 import { needsTools } from "@parley/testing/tools";
 import { databasePath } from "../log/sqlite/database.ts";
-import { injectErrors } from "./testing/inject-errors.ts";
 import { readHistory } from "./testing/message-load.ts";
+import { injectErrors } from "./testing/tamper-with-calls.ts";
 
 const needsStrace = needsTools("strace");
 const room = "room";

@@ -2,8 +2,8 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
 
-/** System calls of a process that fail until `stop`. */
-export interface InjectedErrors {
+/** System calls of a process that are tampered with until `stop`. */
+export interface TamperedCalls {
   /** How many calls have failed so far. */
   readonly count: number;
   /** Resolves when a call has failed. */
@@ -16,17 +16,35 @@ export interface InjectedErrors {
  * Makes system calls of a running process fail with EIO, by strace: those of these names on
  * these files. Resolves once they do. Rejects if the process cannot be traced.
  */
-export async function injectErrors(
+export function injectErrors(
   pid: number,
   calls: readonly string[],
   files: readonly string[],
-): Promise<InjectedErrors> {
+): Promise<TamperedCalls> {
+  return tamper(pid, calls, files, "error=EIO");
+}
+
+/** Makes system calls take half a second each, in the same way. */
+export function delayCalls(
+  pid: number,
+  calls: readonly string[],
+  files: readonly string[],
+): Promise<TamperedCalls> {
+  return tamper(pid, calls, files, "delay_enter=500ms");
+}
+
+async function tamper(
+  pid: number,
+  calls: readonly string[],
+  files: readonly string[],
+  how: string,
+): Promise<TamperedCalls> {
   const names = calls.join(",");
   const child = spawn(
     "strace",
     [
       ...["-f", "-p", String(pid), "-e", "signal=none", "-e", `trace=${names}`],
-      ...["-e", `inject=${names}:error=EIO`, ...files.flatMap((file) => ["-P", file])],
+      ...["-e", `inject=${names}:${how}`, ...files.flatMap((file) => ["-P", file])],
     ],
     { stdio: ["ignore", "ignore", "pipe"] },
   );
