@@ -3,6 +3,10 @@ import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
+import { createClient } from "@connectrpc/connect";
+import { createGrpcTransport } from "@connectrpc/connect-node";
+import { ChatService } from "@parley/proto/chat/v1";
+import { startServerProcess } from "@parley/testing/server-process";
 import { temporaryFolder } from "@parley/testing/temporary-folder";
 import { needsTools } from "@parley/testing/tools";
 import { openForWriting } from "../log/sqlite/database.ts";
@@ -201,3 +205,19 @@ test(
     assert.ok(faults.length > 10, `${faults.length} losses`);
   },
 );
+
+test("--sync system survives a kill, and the epoch goes on", async (t) => {
+  const flags = ["--data", temporaryFolder(t), "--port", "0", "--sync", "system"];
+  const epochs = new Set<string | undefined>();
+  for (let life = 1; life <= 3; life++) {
+    const server = await startServerProcess(flags);
+    t.after(() => server.stop("SIGKILL"));
+    const client = createClient(ChatService, createGrpcTransport({ baseUrl: server.url }));
+    await client.sendMessage({ room: "a", user: "ann", content: "hello" });
+    const { messages, head } = await client.listMessages({ room: "a" });
+    assert.equal(messages.length, life);
+    epochs.add(head?.epoch);
+    await server.stop("SIGKILL");
+  }
+  assert.equal(epochs.size, 1);
+});

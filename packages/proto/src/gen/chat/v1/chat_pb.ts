@@ -687,6 +687,8 @@ export const MessageTypeSchema: GenEnum<MessageType> = /*@__PURE__*/
  * - RESOURCE_EXHAUSTED when a message is too large or the disk is full, and
  *   UNAVAILABLE while the server drains or cannot reach its log. Both can be
  *   retried with the same idempotency key or position.
+ * - DATA_LOSS when what the log holds of a room is damaged. What is intact can
+ *   still be read.
  * - DEADLINE_EXCEEDED and CANCELLED, when the caller's deadline passes or it
  *   goes away.
  *
