@@ -2,8 +2,8 @@ import { createHost, type Host, type HostOptions } from "@parley/host";
 import { ChatService } from "@parley/proto/chat/v1";
 import { file_google_rpc_error_details } from "@parley/proto/google/rpc/error_details";
 import { createChatService } from "./chat/chat-service.ts";
-import { Ending } from "./chat/ending.ts";
 import { createMessageValidator } from "./chat/message-validator.ts";
+import { ServerDrain } from "./chat/server-drain.ts";
 import type { MessageLog } from "./log/message-log.ts";
 import { Rooms, type RoomsOptions } from "./rooms/rooms.ts";
 import { Metrics } from "./telemetry/metrics.ts";
@@ -52,8 +52,8 @@ export function buildServer(options: ServerOptions): Host {
   const metrics = new Metrics(() => rooms.subscriptionCount);
   const host = createHost({
     routes(router, { draining }) {
-      const drain = new Ending(draining);
-      const context = { log, rooms, metrics, instanceId: options.instanceId, ending: drain };
+      const drain = new ServerDrain(draining);
+      const context = { log, rooms, metrics, instanceId: options.instanceId, drain };
       router.service(ChatService, createChatService(context));
     },
     validate: createMessageValidator(),

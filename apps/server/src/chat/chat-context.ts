@@ -3,7 +3,7 @@ import type { Position } from "@parley/proto/chat/v1";
 import { type MessageLog, MessageLogError } from "../log/message-log.ts";
 import type { Rooms, SubscribeOptions } from "../rooms/rooms.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
-import type { Ending } from "./ending.ts";
+import type { ServerDrain } from "./server-drain.ts";
 import { fromMessageLogError, invalidArgument, outOfRange } from "./service-errors.ts";
 
 /** What the calls of the chat service work on. */
@@ -13,8 +13,8 @@ export interface ChatContext {
   readonly metrics: Metrics;
   /** Labels the metrics of a caller that named no instance. */
   readonly instanceId: string;
-  /** When the server starts to drain, and with which error streams end. */
-  readonly ending: Ending;
+  /** When the server drains, and with which error streams end. */
+  readonly drain: ServerDrain;
 }
 
 /** The error that a call ends with: what the log throws becomes a ConnectError. */
@@ -58,14 +58,14 @@ export async function resolvePosition(
 export function onEnding(
   callback: () => void,
   signal: AbortSignal,
-  { ending }: Pick<ChatContext, "ending">,
+  { drain }: Pick<ChatContext, "drain">,
 ): () => void {
-  const listener = { onEnding: callback };
+  const listener = { onServerDrain: callback };
   signal.addEventListener("abort", callback);
-  ending.add(listener);
+  drain.add(listener);
   return () => {
     signal.removeEventListener("abort", callback);
-    ending.delete(listener);
+    drain.delete(listener);
   };
 }
 
@@ -75,13 +75,13 @@ export function onEnding(
  */
 export function throwIfEnding(
   signal: AbortSignal,
-  { ending }: Pick<ChatContext, "ending">,
+  { drain }: Pick<ChatContext, "drain">,
   caughtUp = true,
 ): void {
   if (signal.aborted) {
     throw ConnectError.from(signal.reason);
   }
   if (caughtUp) {
-    ending.throwIfBegun();
+    drain.throwIfBegun();
   }
 }

@@ -42,8 +42,8 @@ const maxListedMembers = 100;
 
 /** The chat service on a message log and its rooms. Callers' messages are already validated. */
 export function createChatService(context: ChatContext): ServiceImpl<typeof ChatService> {
-  /** Turns what the log throws into the error that callers see. */
-  async function edge<T>(action: () => Promise<T>): Promise<T> {
+  /** Runs an action; what the log throws becomes the error that callers see. */
+  async function withConnectErrors<T>(action: () => Promise<T>): Promise<T> {
     try {
       return await action();
     } catch (error) {
@@ -54,11 +54,11 @@ export function createChatService(context: ChatContext): ServiceImpl<typeof Chat
   return {
     sendMessage: (request) => sendMessage(context, request),
     subscribeMessages: (request, call) => new SubscriptionStream(context, request, call),
-    uploadMessages: (messages) => edge(() => uploadMessages(context, messages)),
+    uploadMessages: (messages) => withConnectErrors(() => uploadMessages(context, messages)),
     chat: (messages, { signal }) => new ChatSession(context, signal).run(messages),
     streamMetrics: (request, { signal }) => streamMetrics(context, request, signal),
-    listMessages: (request) => edge(() => listMessages(context, request)),
-    listRooms: (request) => edge(() => listRooms(context, request)),
+    listMessages: (request) => withConnectErrors(() => listMessages(context, request)),
+    listRooms: (request) => withConnectErrors(() => listRooms(context, request)),
   };
 }
 

@@ -13,7 +13,7 @@ import {
 } from "./chat-context.ts";
 import { checkChatMessage } from "./check-chat-message.ts";
 import { Notifier } from "./notifier.ts";
-import { takeNext, welcome } from "./room-messages.ts";
+import { takeNext, welcome } from "./server-messages.ts";
 import { invalidArgument } from "./service-errors.ts";
 
 const aliveIntervalMs = 5_000;
@@ -56,7 +56,7 @@ export class ChatSession {
             throw this.#inputEnd.error;
           }
           return;
-        } else if (this.#context.ending.begun && !flushed) {
+        } else if (this.#context.drain.hasBegun && !flushed) {
           // What is being appended is still acknowledged.
           await this.#appends.flush();
           flushed = true;

@@ -1,8 +1,8 @@
 import type { DescMessage, Message } from "@bufbuild/protobuf";
 import { pathToString } from "@bufbuild/protobuf/reflect";
 import { createValidator } from "@bufbuild/protovalidate";
+import { createPlainRulesCheck, type PlainRulesCheck } from "./plain-rules-check.ts";
 import { invalidArgument } from "./service-errors.ts";
-import { createSureCheck, type SureCheck } from "./sure-check.ts";
 
 /**
  * Creates what holds a message to the rules that the contract gives its fields
@@ -11,19 +11,19 @@ import { createSureCheck, type SureCheck } from "./sure-check.ts";
  */
 export function createMessageValidator(): (schema: DescMessage, message: Message) => void {
   const validator = createValidator();
-  const sureChecks = new Map<DescMessage, SureCheck>();
+  const plainRulesChecks = new Map<DescMessage, PlainRulesCheck>();
 
-  function sureCheckOf(schema: DescMessage): SureCheck {
-    let check = sureChecks.get(schema);
+  function plainRulesCheckOf(schema: DescMessage): PlainRulesCheck {
+    let check = plainRulesChecks.get(schema);
     if (!check) {
-      check = createSureCheck(schema);
-      sureChecks.set(schema, check);
+      check = createPlainRulesCheck(schema);
+      plainRulesChecks.set(schema, check);
     }
     return check;
   }
 
   return (schema, message) => {
-    if (sureCheckOf(schema)(message)) {
+    if (plainRulesCheckOf(schema)(message)) {
       return;
     }
     const result = validator.validate(schema, message);

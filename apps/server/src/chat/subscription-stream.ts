@@ -4,7 +4,7 @@ import type { Message, SubscribeRequest } from "@parley/proto/chat/v1";
 import type { Cursor } from "../rooms/cursor.ts";
 import { type ChatContext, onEnding, throwIfEnding, toConnectError } from "./chat-context.ts";
 import { Notifier } from "./notifier.ts";
-import { heartbeat, takeNext, welcome } from "./room-messages.ts";
+import { heartbeat, takeNext, welcome } from "./server-messages.ts";
 import { heartbeatOf, openCursor, SubscriptionWriter } from "./subscription-writer.ts";
 
 /**

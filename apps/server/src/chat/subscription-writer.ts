@@ -5,8 +5,8 @@ import type { FrameSink, FrameSource } from "@parley/host/frame-stream";
 import { type Message, MessageSchema, type SubscribeRequest } from "@parley/proto/chat/v1";
 import type { Cursor, CursorReader } from "../rooms/cursor.ts";
 import { type ChatContext, resolvePosition, toConnectError } from "./chat-context.ts";
-import type { EndingListener } from "./ending.ts";
-import { heartbeat, nextPresence, welcome } from "./room-messages.ts";
+import type { DrainListener } from "./server-drain.ts";
+import { heartbeat, nextPresence, welcome } from "./server-messages.ts";
 
 /** Opens the cursor that a request for a subscription asks for. */
 export async function openCursor(
@@ -28,7 +28,7 @@ export function heartbeatOf({ heartbeat }: SubscribeRequest): number {
  * new, or the sink can take more; in between it is one object that waits, since most
  * subscriptions are idle most of the time.
  */
-export class SubscriptionWriter implements CursorReader, FrameSource, EndingListener {
+export class SubscriptionWriter implements CursorReader, FrameSource, DrainListener {
   readonly #context: ChatContext;
   readonly #sink: FrameSink;
   readonly #heartbeatMs: number;
@@ -42,7 +42,7 @@ export class SubscriptionWriter implements CursorReader, FrameSource, EndingList
     this.#sink = sink;
     this.#heartbeatMs = heartbeatOf(request);
     sink.source = this;
-    context.ending.add(this);
+    context.drain.add(this);
     this.#open(request);
   }
 
@@ -56,7 +56,7 @@ export class SubscriptionWriter implements CursorReader, FrameSource, EndingList
     this.#pump();
   }
 
-  onEnding(): void {
+  onServerDrain(): void {
     this.#pump();
   }
 
@@ -102,7 +102,7 @@ export class SubscriptionWriter implements CursorReader, FrameSource, EndingList
         this.#writeMessage(presence);
       }
       if (cursor.caughtUp) {
-        this.#context.ending.throwIfBegun();
+        this.#context.drain.throwIfBegun();
       }
     } catch (error) {
       this.#fail(error);
@@ -138,7 +138,7 @@ export class SubscriptionWriter implements CursorReader, FrameSource, EndingList
   #close(): void {
     this.#hasEnded = true;
     this.#sink.source = undefined;
-    this.#context.ending.delete(this);
+    this.#context.drain.delete(this);
     clearTimeout(this.#timer);
     this.#cursor?.close();
     this.#cursor = undefined;

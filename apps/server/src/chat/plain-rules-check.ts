@@ -12,10 +12,10 @@ import {
 } from "@parley/proto/buf/validate";
 
 /**
- * Whether a message surely keeps to its rules. False says nothing: then the validator has
+ * Whether a message plainly keeps to its rules. False says nothing: then the validator has
  * to look.
  */
-export type SureCheck = (message: Message) => boolean;
+export type PlainRulesCheck = (message: Message) => boolean;
 
 type FieldCheck = (message: Record<string, unknown>) => boolean;
 
@@ -26,7 +26,7 @@ const never: FieldCheck = () => false;
  * numbers, known values of enums. It costs a hundredth of the validator, which walks all
  * fields by reflection, so it goes first where each message counts.
  */
-export function createSureCheck(schema: DescMessage): SureCheck {
+export function createPlainRulesCheck(schema: DescMessage): PlainRulesCheck {
   const checks = createChecks(schema, new Set());
   return (message) => {
     for (const check of checks) {
