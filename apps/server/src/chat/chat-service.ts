@@ -33,7 +33,7 @@ import { ChatSession } from "./chat-session.ts";
 import { checkChatMessage } from "./check-chat-message.ts";
 import { Notifier } from "./notifier.ts";
 import { invalidArgument, toPosition } from "./service-errors.ts";
-import { SubscriptionStream } from "./subscription-stream.ts";
+import { createSubscription } from "./subscription.ts";
 
 const defaultPageSize = 100;
 /** Below the 4 MiB that gRPC clients take by default. */
@@ -53,7 +53,7 @@ export function createChatService(context: ChatContext): ServiceImpl<typeof Chat
 
   return {
     sendMessage: (request) => sendMessage(context, request),
-    subscribeMessages: (request, call) => new SubscriptionStream(context, request, call),
+    subscribeMessages: (request, call) => createSubscription(context, request, call),
     uploadMessages: (messages) => withConnectErrors(() => uploadMessages(context, messages)),
     chat: (messages, { signal }) => new ChatSession(context, signal).run(messages),
     streamMetrics: (request, { signal }) => streamMetrics(context, request, signal),

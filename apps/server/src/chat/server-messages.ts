@@ -1,7 +1,10 @@
-import { create } from "@bufbuild/protobuf";
+import { create, toBinary } from "@bufbuild/protobuf";
 import { timestampFromMs, timestampNow } from "@bufbuild/protobuf/wkt";
+import { frameMessages } from "@parley/host/envelope";
 import { type Message, MessageSchema, MessageType } from "@parley/proto/chat/v1";
+import type { Frames } from "../log/frame-chunk.ts";
 import type { Cursor } from "../rooms/cursor.ts";
+import type { PresenceEvent } from "../rooms/presence.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
 
 /** The message that greets a subscriber and tells where the subscription stands. */
@@ -31,9 +34,25 @@ export function heartbeat(cursor: Cursor): Message {
 }
 
 /**
- * What a cursor has at hand for its reader: a message of the room, else a
- * presence event, else nothing.
+ * Takes what a cursor has at hand for its reader: messages of the room, else a presence
+ * event, else nothing.
+ *
+ * @throws MessageLogError as `Cursor.nextFrames` does
  */
+export function takeFrames(
+  cursor: Cursor,
+  metrics: Pick<Metrics, "countDeliveries">,
+): Frames | undefined {
+  const frames = cursor.nextFrames();
+  if (frames) {
+    metrics.countDeliveries(frames.messageCount);
+    return frames;
+  }
+  const event = cursor.nextPresence();
+  return event && { bytes: frameOf(presence(cursor, event)), messageCount: 1 };
+}
+
+/** Takes one message that a cursor has at hand, as `takeFrames` does. */
 export function takeNext(
   cursor: Cursor,
   metrics: Pick<Metrics, "countDeliveries">,
@@ -43,22 +62,24 @@ export function takeNext(
     metrics.countDeliveries(1);
     return message;
   }
-  return nextPresence(cursor);
+  const event = cursor.nextPresence();
+  return event && presence(cursor, event);
 }
 
-/** The next presence event that a cursor has for its reader, if any. */
-export function nextPresence(cursor: Cursor): Message | undefined {
-  const event = cursor.nextPresence();
-  return (
-    event &&
-    create(MessageSchema, {
-      id: "presence",
-      user: event.user,
-      content: event.type === "join" ? `${event.user} joined` : `${event.user} left`,
-      room: cursor.room.name,
-      timestamp: timestampFromMs(event.atMs),
-      type: event.type === "join" ? MessageType.JOIN : MessageType.LEAVE,
-      sequence: BigInt(cursor.position),
-    })
-  );
+/** The message that says who came or left. */
+function presence(cursor: Cursor, { type, user, atMs }: PresenceEvent): Message {
+  return create(MessageSchema, {
+    id: "presence",
+    user,
+    content: type === "join" ? `${user} joined` : `${user} left`,
+    room: cursor.room.name,
+    timestamp: timestampFromMs(atMs),
+    type: type === "join" ? MessageType.JOIN : MessageType.LEAVE,
+    sequence: BigInt(cursor.position),
+  });
+}
+
+/** One message, ready for the wire. */
+export function frameOf(message: Message): Buffer {
+  return frameMessages([toBinary(MessageSchema, message)]);
 }

@@ -13,7 +13,10 @@ export const writeFrames: unique symbol = Symbol.for("@parley/host/writeFrames")
 /** On a request's messages: iterates them in the batches that they arrive in. */
 export const readBatches: unique symbol = Symbol.for("@parley/host/readBatches");
 
-/** Takes frames: enveloped messages, uncompressed protobuf, as gRPC, gRPC-Web and Connect share them. */
+/**
+ * Takes frames: enveloped messages, uncompressed protobuf, as gRPC, gRPC-Web and Connect share
+ * them. None of its functions throws, whatever has become of the call.
+ */
 export interface FrameSink {
   /**
    * Writes the frames of so many messages; the bytes must not change afterwards.
@@ -33,7 +36,10 @@ export interface FrameSink {
   fail(error: unknown): void;
 }
 
-/** Who writes to a sink. An object, not callbacks: there is one for each open stream. */
+/**
+ * Who writes to a sink. An object, not callbacks: there is one for each open stream. None of its
+ * functions may throw.
+ */
 export interface FrameSource {
   /** Called when the sink can take more after it was full. */
   onDrain(): void;
