@@ -7,7 +7,7 @@ import type { Room } from "./room.ts";
 
 /** Who takes what a cursor has. An object, not a callback: there is one for each open stream. */
 export interface CursorReader {
-  /** Called whenever `next` or `nextPresence` may have something again. */
+  /** Called whenever there may be something to take again. Must not throw. */
   onChange(): void;
 }
 
@@ -32,7 +32,7 @@ export interface CursorOptions {
  * position come from the room's tail, or in pages from the log when the tail has
  * moved on.
  */
-export class Cursor {
+export class Cursor implements CursorReader {
   readonly room: Room;
   readonly startedAfter: number;
   readonly #pages: PageCache;
@@ -60,7 +60,15 @@ export class Cursor {
     this.#isFromOldest = options.isFromOldest;
     room.presence.enter(options.user);
     this.#presenceIndex = room.presence.eventCount;
-    room.addReader(options.reader, options.presence);
+    room.addReader(this, options.presence);
+  }
+
+  /**
+   * Called by the room when it has something new. The room knows the cursor, not its reader:
+   * that may have several cursors in one room, of which each comes and goes by itself.
+   */
+  onChange(): void {
+    this.#reader.onChange();
   }
 
   /** The sequence of the last message taken: where to resume. */
@@ -119,7 +127,7 @@ export class Cursor {
   close(): void {
     if (!this.#closed) {
       this.#closed = true;
-      this.room.removeReader(this.#reader);
+      this.room.removeReader(this);
       this.room.presence.leave(this.#user);
       this.#onClose(this);
     }
