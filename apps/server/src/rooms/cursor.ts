@@ -1,6 +1,5 @@
 import type { Message } from "@parley/proto/chat/v1";
 import type { Frames } from "../log/frames.ts";
-import type { MessageLogError } from "../log/message-log.ts";
 import type { CachedPage, PageCache } from "./page-cache.ts";
 import type { PresenceEvent } from "./presence.ts";
 import type { Room } from "./room.ts";
@@ -44,7 +43,7 @@ export class Cursor implements CursorReader {
   #isFromOldest: boolean;
   #page: CachedPage | undefined;
   #loading = false;
-  #error: MessageLogError | undefined;
+  #error: unknown;
   #presenceIndex: number;
   #closed = false;
 
@@ -135,7 +134,7 @@ export class Cursor implements CursorReader {
 
   /** The chunk that holds the next message, if it is at hand. */
   #find(): Frames | undefined {
-    if (this.#error) {
+    if (this.#error !== undefined) {
       throw this.#error;
     }
     const { tail } = this.room;
@@ -163,6 +162,7 @@ export class Cursor implements CursorReader {
     return chunk;
   }
 
+  /** Waits for a page. Does not reject: whatever fails, the next message taken tells. */
   async #load(page: CachedPage): Promise<void> {
     this.#loading = true;
     try {
@@ -171,11 +171,16 @@ export class Cursor implements CursorReader {
         this.#position = Math.max(this.#position, page.after);
       }
     } catch (error) {
-      this.#error = error as MessageLogError;
+      this.#error = error;
     }
     this.#loading = false;
-    if (!this.#closed) {
+    if (this.#closed) {
+      return;
+    }
+    try {
       this.#reader.onChange();
+    } catch (error) {
+      this.#error ??= error;
     }
   }
 }
