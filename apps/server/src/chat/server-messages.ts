@@ -21,7 +21,7 @@ export function welcome(cursor: Cursor, user: string, epoch: string): Message {
   });
 }
 
-/** The message that says: still here, nothing new. */
+/** The message that says: still here, and nothing newer than what was sent. */
 export function heartbeat(cursor: Cursor): Message {
   return create(MessageSchema, {
     id: "heartbeat",

@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { suite, type TestContext, test } from "node:test";
+import { setTimeout as delay } from "node:timers/promises";
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
+import { DurationSchema } from "@bufbuild/protobuf/wkt";
 import { Code } from "@connectrpc/connect";
 import {
   type Message,
@@ -8,6 +10,7 @@ import {
   MessageType,
   SubscribeRequestSchema,
 } from "@parley/proto/chat/v1";
+import type { MessageLog } from "../log/message-log.ts";
 import { openChatContext } from "../testing/chat-context.ts";
 import { type Responses, readFrames, waysToRead } from "../testing/read-responses.ts";
 import type { ChatContext } from "./chat-context.ts";
@@ -97,6 +100,35 @@ for (const [way, read] of Object.entries(waysToRead)) {
       assert.equal((await messages.next())?.content, "2");
       await assert.rejects(messages.next(), { code: Code.Unavailable });
       await untilUnsubscribed(context);
+    });
+
+    test("gets no heartbeat while history loads, and one when it has all", async (t) => {
+      const loading = Promise.withResolvers<void>();
+      const context = await openChatContext(t, {
+        tailBytes: 0,
+        wrap: (log) =>
+          Object.assign(Object.create(log) as MessageLog, {
+            epoch: log.epoch,
+            extent: log.extent.bind(log),
+            follow: log.follow.bind(log),
+            async readFrames(...args: Parameters<MessageLog["readFrames"]>) {
+              await loading.promise;
+              return log.readFrames(...args);
+            },
+          }),
+      });
+      await context.append("room", "1", "2");
+      const heartbeat = create(DurationSchema, { nanos: 10_000_000 });
+      const messages = subscribe(context, read, { after: {}, heartbeat });
+      await messages.next();
+      const next = messages.next();
+      await delay(50);
+      loading.resolve();
+      assert.equal((await next)?.content, "1");
+      assert.equal((await messages.next())?.content, "2");
+      const last = await messages.next();
+      assert.deepEqual([last?.id, last?.sequence], ["heartbeat", 2n]);
+      messages.leave();
     });
 
     test("fails with the contract's error when its position is gone", async (t) => {

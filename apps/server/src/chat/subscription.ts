@@ -107,10 +107,11 @@ class Subscription implements CursorReader, FrameSource, DrainListener {
     }
   }
 
-  /** Says that it is still here, if it has been silent. */
+  /** Says that there is nothing new, if that is so and it has been silent. */
   beat(): void {
     const remainingMs = this.#sentAtMs + this.#heartbeatMs - performance.now();
-    if (remainingMs <= 0 && this.#cursor && !this.#sink.isFull) {
+    // Not while a page of history loads: a heartbeat tells its reader that it has everything.
+    if (remainingMs <= 0 && this.#cursor?.caughtUp && !this.#sink.isFull) {
       this.#write(frameOf(heartbeat(this.#cursor)), 1);
     }
     this.#timer = setTimeout(beat, remainingMs > 0 ? remainingMs : this.#heartbeatMs, this);

@@ -160,7 +160,9 @@ export type SubscribeRequest = Message$1<"chat.v1.SubscribeRequest"> & {
   /**
    * When set, and nothing else was sent for so long, the server sends a SYSTEM
    * message with id "heartbeat", empty content, and the sequence to resume
-   * after. 10 ms to 1 hour.
+   * after. It says that the reader has every message that the server knows of:
+   * none is sent while older messages are still being read from the log.
+   * 10 ms to 1 hour.
    *
    * @generated from field: google.protobuf.Duration heartbeat = 4;
    */
