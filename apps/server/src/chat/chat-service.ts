@@ -29,7 +29,7 @@ import {
   throwIfEnding,
   toConnectError,
 } from "./chat-context.ts";
-import { ChatSession } from "./chat-session.ts";
+import { createChatSession } from "./chat-session.ts";
 import { checkChatMessage } from "./check-chat-message.ts";
 import { Notifier } from "./notifier.ts";
 import { invalidArgument, toPosition } from "./service-errors.ts";
@@ -55,7 +55,7 @@ export function createChatService(context: ChatContext): ServiceImpl<typeof Chat
     sendMessage: (request) => sendMessage(context, request),
     subscribeMessages: (request, call) => createSubscription(context, request, call),
     uploadMessages: (messages) => withConnectErrors(() => uploadMessages(context, messages)),
-    chat: (messages, { signal }) => new ChatSession(context, signal).run(messages),
+    chat: (messages, call) => createChatSession(context, messages, call),
     streamMetrics: (request, { signal }) => streamMetrics(context, request, signal),
     listMessages: (request) => withConnectErrors(() => listMessages(context, request)),
     listRooms: (request) => withConnectErrors(() => listRooms(context, request)),

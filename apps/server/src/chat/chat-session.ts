@@ -1,212 +1,160 @@
-import { create } from "@bufbuild/protobuf";
-import { timestampNow } from "@bufbuild/protobuf/wkt";
-import { type Message, MessageSchema, MessageType } from "@parley/proto/chat/v1";
-import { AppendPipeline } from "../log/append-pipeline.ts";
-import { toRecord } from "../log/payload.ts";
-import type { Cursor, CursorReader } from "../rooms/cursor.ts";
-import {
-  type ChatContext,
-  onEnding,
-  resolvePosition,
-  throwIfEnding,
-  toConnectError,
-} from "./chat-context.ts";
-import { checkChatMessage } from "./check-chat-message.ts";
-import { Notifier } from "./notifier.ts";
-import { takeNext, welcome } from "./server-messages.ts";
-import { invalidArgument } from "./service-errors.ts";
+import type { HandlerContext } from "@connectrpc/connect";
+import { createFrameStream } from "@parley/host/create-frame-stream";
+import type { FrameSink, FrameSource, FrameStream } from "@parley/host/frame-stream";
+import { type Message, MessageSchema } from "@parley/proto/chat/v1";
+import type { Frames } from "../log/frame-chunk.ts";
+import { ChatAnswers } from "./chat-answers.ts";
+import { type ChatContext, toConnectError } from "./chat-context.ts";
+import { ChatRequests } from "./chat-requests.ts";
+import { FairTurns, type TurnTaker } from "./fair-turns.ts";
+import { JoinedRooms } from "./joined-rooms.ts";
+import type { DrainListener } from "./server-drain.ts";
+import { alive, frameOf } from "./server-messages.ts";
 
 const aliveIntervalMs = 5_000;
-/** How many answers may wait for a slow reader before its messages are read no further. */
-const maxUnsentAnswers = 256;
 
-/** One Chat stream: what its caller says is answered in order, the rooms it joined are merged in. */
-export class ChatSession {
+/** Creates the responses of one call of Chat. */
+export function createChatSession(
+  context: ChatContext,
+  messages: AsyncIterable<Message>,
+  call: Pick<HandlerContext, "signal">,
+): FrameStream<Message> {
+  return createFrameStream(
+    MessageSchema,
+    (sink) => void new ChatSession(context, messages, sink),
+    call,
+  );
+}
+
+/**
+ * Writes one Chat stream: the answers to its caller and the rooms that it joined take turns.
+ * Whatever comes up in one turn of the event loop is written together.
+ */
+class ChatSession implements FrameSource, DrainListener {
   readonly #context: ChatContext;
-  readonly #signal: AbortSignal;
-  readonly #notifier = new Notifier();
-  readonly #answersTaken = new Notifier();
-  readonly #reader: CursorReader = { onChange: this.#notifier.notify };
-  readonly #cursors = new Map<string, Cursor>();
-  readonly #appends: AppendPipeline<Message>;
-  #answers: Message[] = [];
+  readonly #sink: FrameSink;
+  readonly #turns = new FairTurns();
+  readonly #answers: ChatAnswers;
+  readonly #rooms: JoinedRooms;
+  readonly #requests: ChatRequests;
+  readonly #aliveTimer: NodeJS.Timeout;
+  /** One for as long as it is not written: a slow reader need not be told twice. */
+  readonly #aliveTaker: TurnTaker = { take: () => this.#takeAlive() };
+  #isAliveDue = false;
+  #isScheduled = false;
+  /** Set when the caller's messages have come to their end. */
   #inputEnd: { readonly error?: unknown } | undefined;
+  /** Whether all that was taken before the drain is answered. */
+  #isSettled = false;
+  #hasEnded = false;
 
-  constructor(context: ChatContext, signal: AbortSignal) {
+  constructor(context: ChatContext, messages: AsyncIterable<Message>, sink: FrameSink) {
     this.#context = context;
-    this.#signal = signal;
-    this.#appends = new AppendPipeline(context.log, (message, { sequence }) =>
-      this.#answer(echo(message, sequence)),
+    this.#sink = sink;
+    this.#answers = new ChatAnswers(() => {
+      this.#turns.add(this.#answers);
+      this.#schedule();
+    });
+    this.#rooms = new JoinedRooms(context, this.#turns, () => this.#schedule());
+    this.#requests = new ChatRequests(context, this.#answers, this.#rooms);
+    this.#aliveTimer = setInterval(() => this.#sayAlive(), aliveIntervalMs);
+    sink.source = this;
+    context.drain.add(this);
+    if (context.drain.hasBegun) {
+      this.onServerDrain();
+    }
+    this.#requests.run(messages).then(
+      () => this.#onInputEnd({}),
+      (error) => this.#onInputEnd({ error }),
     );
   }
 
-  /** What the server sends, until the caller half-closes and has all answers. */
-  async *run(input: AsyncIterable<Message>): AsyncGenerator<Message> {
-    const stopWaking = onEnding(this.#notifier.notify, this.#signal, this.#context);
-    this.#read(input);
-    let aliveAtMs = performance.now() + aliveIntervalMs;
-    let flushed = false;
-    try {
-      for (;;) {
-        const message = this.#takeAnswer() ?? (this.#inputEnd ? undefined : this.#takeFromRooms());
-        if (message) {
-          yield message;
-        } else if (this.#inputEnd) {
-          if ("error" in this.#inputEnd) {
-            throw this.#inputEnd.error;
-          }
-          return;
-        } else if (this.#context.drain.hasBegun && !flushed) {
-          // What is being appended is still acknowledged.
-          await this.#appends.flush();
-          flushed = true;
-        } else {
-          const cursors = [...this.#cursors.values()];
-          throwIfEnding(
-            this.#signal,
-            this.#context,
-            cursors.every(({ caughtUp }) => caughtUp),
-          );
-          await this.#notifier.wait(aliveAtMs - performance.now());
-        }
-        if (performance.now() >= aliveAtMs) {
-          aliveAtMs = performance.now() + aliveIntervalMs;
-          yield alive();
-        }
-      }
-    } catch (error) {
-      throw toConnectError(error, this.#context);
-    } finally {
-      stopWaking();
-      this.#inputEnd ??= {};
-      this.#answersTaken.notify();
-      for (const cursor of this.#cursors.values()) {
-        cursor.close();
-      }
-    }
+  onDrain(): void {
+    this.#pump();
   }
 
-  #takeAnswer(): Message | undefined {
-    const answer = this.#answers.shift();
-    if (answer) {
-      this.#answersTaken.notify();
-    }
-    return answer;
-  }
-
-  #takeFromRooms(): Message | undefined {
-    for (const [room, cursor] of this.#cursors) {
-      const message = takeNext(cursor, this.#context.metrics);
-      if (message) {
-        // The next turn is another room's.
-        this.#cursors.delete(room);
-        this.#cursors.set(room, cursor);
-        return message;
-      }
-    }
-    return undefined;
-  }
-
-  #answer(message: Message): void {
-    this.#answers.push(message);
-    this.#notifier.notify();
-  }
-
-  async #read(input: AsyncIterable<Message>): Promise<void> {
-    let end: { error?: unknown } = {};
-    try {
-      for await (const message of input) {
-        await this.#handle(message);
-        while (this.#answers.length >= maxUnsentAnswers && !this.#inputEnd) {
-          await this.#answersTaken.wait();
-        }
-        if (this.#inputEnd) {
-          return;
-        }
-      }
-    } catch (error) {
-      end = { error };
-    }
-    try {
-      await this.#appends.flush();
-    } catch (error) {
-      end = { error };
-    }
-    this.#inputEnd ??= end;
-    this.#notifier.notify();
-  }
-
-  async #handle(message: Message): Promise<void> {
-    switch (message.type) {
-      case MessageType.CHAT:
-        checkChatMessage(message);
-        await this.#appends.push(toRecord(message, Date.now()), message);
-        return;
-      case MessageType.JOIN:
-        await this.#appends.flush();
-        await this.#join(message);
-        return;
-      case MessageType.LEAVE:
-        await this.#appends.flush();
-        this.#leave(message.room);
-        this.#answer(echo(message, 0));
-        return;
-      default:
-        throw invalidArgument({ field: "type", description: "must be CHAT, JOIN or LEAVE" });
-    }
-  }
-
-  /** Joining a room again goes on where it is, unless the message names a position. */
-  async #join(message: Message): Promise<void> {
-    const { room, user, epoch, sequence } = message;
-    const named = epoch !== "" || sequence > 0n;
-    const joined = this.#cursors.get(room);
-    if (joined && !named) {
-      this.#answer(echo(message, joined.position));
-      return;
-    }
-    const start = named ? await resolvePosition(this.#context, room, message, "") : "head";
-    const cursor = await this.#context.rooms.subscribe({
-      room,
-      user,
-      start,
-      presence: true,
-      reader: this.#reader,
+  onServerDrain(): void {
+    this.#requests.settle().then(() => {
+      this.#isSettled = true;
+      this.#schedule();
     });
-    if (this.#inputEnd) {
-      cursor.close();
-      return;
+  }
+
+  onClose(): void {
+    this.#close();
+  }
+
+  /** From then on only what is owed to the caller is written. */
+  #onInputEnd(end: { readonly error?: unknown }): void {
+    this.#inputEnd = end;
+    this.#rooms.close();
+    this.#schedule();
+  }
+
+  #sayAlive(): void {
+    this.#isAliveDue = true;
+    this.#turns.add(this.#aliveTaker);
+    this.#schedule();
+  }
+
+  #takeAlive(): Frames | undefined {
+    if (!this.#isAliveDue) {
+      return undefined;
     }
-    this.#leave(room);
-    this.#answer(echo(message, cursor.startedAfter));
-    this.#answer(welcome(cursor, user, this.#context.log.epoch));
-    this.#cursors.set(room, cursor);
+    this.#isAliveDue = false;
+    return { bytes: frameOf(alive()), messageCount: 1 };
   }
 
-  #leave(room: string): void {
-    this.#cursors.get(room)?.close();
-    this.#cursors.delete(room);
+  #schedule(): void {
+    if (!this.#isScheduled) {
+      this.#isScheduled = true;
+      queueMicrotask(() => {
+        this.#isScheduled = false;
+        this.#pump();
+      });
+    }
   }
-}
 
-function echo({ id, content, room }: Message, sequence: number): Message {
-  return create(MessageSchema, {
-    id: `echo_${id}`,
-    user: "Server",
-    content: `Echo: ${content}`,
-    room,
-    timestamp: timestampNow(),
-    type: MessageType.SYSTEM,
-    sequence: BigInt(sequence),
-  });
-}
+  #pump(): void {
+    try {
+      while (!this.#hasEnded && !this.#sink.isFull) {
+        const frames = this.#turns.take();
+        if (!frames) {
+          this.#endIfDue();
+          return;
+        }
+        this.#sink.write(frames.bytes, frames.messageCount);
+      }
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
 
-function alive(): Message {
-  return create(MessageSchema, {
-    id: `server_${Math.floor(Date.now() / 1_000)}`,
-    user: "Server",
-    content: "Server is alive!",
-    timestamp: timestampNow(),
-    type: MessageType.SYSTEM,
-  });
+  /** Ends the stream when it has nothing more to write and none is to come. */
+  #endIfDue(): void {
+    if (this.#inputEnd) {
+      if ("error" in this.#inputEnd) {
+        throw this.#inputEnd.error;
+      }
+      this.#close();
+      this.#sink.end();
+    } else if (this.#isSettled && this.#rooms.areCaughtUp) {
+      this.#context.drain.throwIfBegun();
+    }
+  }
+
+  #fail(error: unknown): void {
+    this.#close();
+    this.#sink.fail(toConnectError(error, this.#context));
+  }
+
+  #close(): void {
+    this.#hasEnded = true;
+    this.#sink.source = undefined;
+    this.#context.drain.delete(this);
+    clearInterval(this.#aliveTimer);
+    this.#requests.close();
+    this.#rooms.close();
+    this.#answers.close();
+  }
 }

@@ -52,20 +52,6 @@ export function takeFrames(
   return event && { bytes: frameOf(presence(cursor, event)), messageCount: 1 };
 }
 
-/** Takes one message that a cursor has at hand, as `takeFrames` does. */
-export function takeNext(
-  cursor: Cursor,
-  metrics: Pick<Metrics, "countDeliveries">,
-): Message | undefined {
-  const message = cursor.next();
-  if (message) {
-    metrics.countDeliveries(1);
-    return message;
-  }
-  const event = cursor.nextPresence();
-  return event && presence(cursor, event);
-}
-
 /** The message that says who came or left. */
 function presence(cursor: Cursor, { type, user, atMs }: PresenceEvent): Message {
   return create(MessageSchema, {
@@ -76,6 +62,30 @@ function presence(cursor: Cursor, { type, user, atMs }: PresenceEvent): Message 
     timestamp: timestampFromMs(atMs),
     type: type === "join" ? MessageType.JOIN : MessageType.LEAVE,
     sequence: BigInt(cursor.position),
+  });
+}
+
+/** The message that answers one of a Chat stream, with the sequence that it got, if any. */
+export function echo({ id, content, room }: Message, sequence: number): Message {
+  return create(MessageSchema, {
+    id: `echo_${id}`,
+    user: "Server",
+    content: `Echo: ${content}`,
+    room,
+    timestamp: timestampNow(),
+    type: MessageType.SYSTEM,
+    sequence: BigInt(sequence),
+  });
+}
+
+/** The message that a Chat stream gets every few seconds. */
+export function alive(): Message {
+  return create(MessageSchema, {
+    id: `server_${Math.floor(Date.now() / 1_000)}`,
+    user: "Server",
+    content: "Server is alive!",
+    timestamp: timestampNow(),
+    type: MessageType.SYSTEM,
   });
 }
 

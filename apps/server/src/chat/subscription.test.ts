@@ -10,8 +10,7 @@ import {
   MessageType,
   SubscribeRequestSchema,
 } from "@parley/proto/chat/v1";
-import type { MessageLog } from "../log/message-log.ts";
-import { openChatContext } from "../testing/chat-context.ts";
+import { openChatContext, withParts } from "../testing/chat-context.ts";
 import { type Responses, readFrames, waysToRead } from "../testing/read-responses.ts";
 import type { ChatContext } from "./chat-context.ts";
 import { createChatService } from "./chat-service.ts";
@@ -107,11 +106,8 @@ for (const [way, read] of Object.entries(waysToRead)) {
       const context = await openChatContext(t, {
         tailBytes: 0,
         wrap: (log) =>
-          Object.assign(Object.create(log) as MessageLog, {
-            epoch: log.epoch,
-            extent: log.extent.bind(log),
-            follow: log.follow.bind(log),
-            async readFrames(...args: Parameters<MessageLog["readFrames"]>) {
+          withParts(log, {
+            async readFrames(...args) {
               await loading.promise;
               return log.readFrames(...args);
             },

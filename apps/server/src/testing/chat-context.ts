@@ -48,3 +48,13 @@ export async function openChatContext(
     beginDrain: () => controller.abort(new ConnectError("the server drains", Code.Unavailable)),
   };
 }
+
+/** A log of which some parts are a test's own. */
+export function withParts(log: MessageLog, parts: Partial<MessageLog>): MessageLog {
+  return new Proxy(log, {
+    get(target, name) {
+      const part = Reflect.get(name in parts ? parts : target, name);
+      return typeof part === "function" ? part.bind(target) : part;
+    },
+  });
+}

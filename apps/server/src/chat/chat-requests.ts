@@ -1,0 +1,130 @@
+import { batchesOf } from "@parley/host/frame-stream";
+import { type Message, MessageType } from "@parley/proto/chat/v1";
+import { AppendPipeline } from "../log/append-pipeline.ts";
+import { toRecord } from "../log/payload.ts";
+import type { ChatAnswers } from "./chat-answers.ts";
+import { type ChatContext, resolvePosition } from "./chat-context.ts";
+import { checkChatMessage } from "./check-chat-message.ts";
+import type { JoinedRooms } from "./joined-rooms.ts";
+import { echo, welcome } from "./server-messages.ts";
+import { invalidArgument } from "./service-errors.ts";
+
+/** What the caller of one Chat stream sends: it is done in order, and answered in order. */
+export class ChatRequests {
+  readonly #context: ChatContext;
+  readonly #answers: ChatAnswers;
+  readonly #rooms: JoinedRooms;
+  readonly #appends: AppendPipeline<Message>;
+  readonly #failed = Promise.withResolvers<never>();
+  #handling: Promise<void> | undefined;
+  #isClosed = false;
+
+  constructor(context: ChatContext, answers: ChatAnswers, rooms: JoinedRooms) {
+    this.#context = context;
+    this.#answers = answers;
+    this.#rooms = rooms;
+    this.#appends = new AppendPipeline(context.log, (message, { sequence }) =>
+      answers.push(echo(message, sequence)),
+    );
+  }
+
+  /**
+   * Does what the messages ask for. Resolves when the caller has half-closed and everything is
+   * answered. Once the server drains, messages are taken no more: then it does not settle.
+   *
+   * @throws ConnectError or MessageLogError as soon as a message cannot be done; those before it
+   * are answered then.
+   */
+  async run(messages: AsyncIterable<Message>): Promise<void> {
+    await Promise.race([this.#readAll(messages), this.#failed.promise]);
+  }
+
+  /** Resolves when everything that was taken is answered, or has failed. */
+  async settle(): Promise<void> {
+    try {
+      await this.#handling;
+      await this.#appends.flush();
+    } catch {
+      // Whoever has called `run` is told.
+    }
+  }
+
+  /** Does nothing more. */
+  close(): void {
+    this.#isClosed = true;
+  }
+
+  async #readAll(messages: AsyncIterable<Message>): Promise<void> {
+    try {
+      for await (const batch of batchesOf(messages)) {
+        if (this.#context.drain.hasBegun) {
+          return await new Promise<never>(() => {});
+        }
+        this.#handling = this.#handleBatch(batch);
+        await this.#handling;
+        if (this.#isClosed) {
+          return;
+        }
+        // What fails while the caller waits is told at once, not at its next message.
+        this.#appends.flush().catch(this.#failed.reject);
+      }
+    } finally {
+      await this.#appends.flush();
+    }
+  }
+
+  async #handleBatch(batch: readonly Message[]): Promise<void> {
+    for (const message of batch) {
+      if (this.#isClosed) {
+        return;
+      }
+      const pending = this.#handle(message);
+      if (pending) {
+        await pending;
+      }
+      if (this.#answers.isFull) {
+        await this.#answers.untilTaken();
+      }
+    }
+  }
+
+  /** Does what one message asks for; returns a promise when the next one has to wait for that. */
+  #handle(message: Message): Promise<void> | undefined {
+    switch (message.type) {
+      case MessageType.CHAT:
+        checkChatMessage(message);
+        return this.#appends.push(toRecord(message, Date.now()), message);
+      case MessageType.JOIN:
+        return this.#join(message);
+      case MessageType.LEAVE:
+        return this.#leave(message);
+      default:
+        throw invalidArgument({ field: "type", description: "must be CHAT, JOIN or LEAVE" });
+    }
+  }
+
+  /** Joining a room again goes on where it is, unless the message names a position. */
+  async #join(message: Message): Promise<void> {
+    await this.#appends.flush();
+    const { room, user, epoch, sequence } = message;
+    const hasPosition = epoch !== "" || sequence > 0n;
+    const current = this.#rooms.cursor(room);
+    if (current && !hasPosition) {
+      this.#answers.push(echo(message, current.position));
+      return;
+    }
+    const start = hasPosition ? await resolvePosition(this.#context, room, message, "") : "head";
+    const joined = await this.#rooms.join(room, user, start);
+    if (joined) {
+      const { cursor, begin } = joined;
+      this.#answers.push(echo(message, cursor.startedAfter));
+      this.#answers.push(welcome(cursor, user, this.#context.log.epoch), begin);
+    }
+  }
+
+  async #leave(message: Message): Promise<void> {
+    await this.#appends.flush();
+    this.#rooms.leave(message.room);
+    this.#answers.push(echo(message, 0));
+  }
+}
