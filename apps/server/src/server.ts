@@ -7,6 +7,7 @@ import { ServerDrain } from "./chat/server-drain.ts";
 import type { MessageLog } from "./log/message-log.ts";
 import { Rooms, type RoomsOptions } from "./rooms/rooms.ts";
 import { Metrics } from "./telemetry/metrics.ts";
+import { MetricsSampler } from "./telemetry/metrics-sampler.ts";
 import { registerServerMetrics } from "./telemetry/prometheus.ts";
 import { serveWebApp } from "./web/web-app.ts";
 
@@ -14,7 +15,7 @@ import { serveWebApp } from "./web/web-app.ts";
 export interface ServerOptions extends RoomsOptions {
   /** Where rooms are kept; the caller closes it after the server. */
   readonly log: MessageLog;
-  /** Labels the metrics of a caller that named no instance. */
+  /** Labels the metrics of this server. */
   readonly instanceId: string;
   /** How long calls in flight may take to end when the server drains. Default 10,000. */
   readonly drainTimeoutMs?: number;
@@ -50,14 +51,18 @@ export function buildServer(options: ServerOptions): Host {
   const { log } = options;
   const rooms = new Rooms(log, options);
   const metrics = new Metrics(() => rooms.subscriptionCount);
+  const sampler = new MetricsSampler({
+    instanceId: options.instanceId,
+    metrics,
+    callCounts: () => host.callMetrics?.counts() ?? [],
+  });
   const host = createHost({
     routes(router, { draining }) {
       const drain = new ServerDrain(draining);
-      const context = { log, rooms, metrics, instanceId: options.instanceId, drain };
+      const context = { log, rooms, metrics, sampler, drain };
       router.service(ChatService, createChatService(context));
     },
     validate: createMessageValidator(),
-    observers: [metrics.observer],
     aliases: { [originalServiceName]: ChatService.typeName },
     limits: { readMaxBytes: maxMessageBytes, writeMaxBytes: maxMessageBytes },
     // Compressing a message for each of its readers would cost more than all else.

@@ -13,7 +13,7 @@ import { type Cors, createCors } from "./browser/cors.ts";
 import { grpcWebTextHook } from "./browser/grpc-web-text.ts";
 import type { CallObserver } from "./calls/call.ts";
 import { createCallLog } from "./calls/call-log.ts";
-import { createCallMetrics } from "./calls/call-metrics.ts";
+import { type CallMetrics, createCallMetrics } from "./calls/call-metrics.ts";
 import { createCallRequests } from "./calls/call-request.ts";
 import { createCallTracing } from "./calls/call-tracing.ts";
 import { createDrain, type Drain } from "./calls/drain.ts";
@@ -46,6 +46,8 @@ export interface Host {
   readonly drain: Drain;
   /** What /metrics shows; register your own here. */
   readonly registry: Registry;
+  /** What was counted of the calls. Undefined when metrics are switched off. */
+  readonly callMetrics: CallMetrics | undefined;
   /** Listens, and returns the URL. Rejects with Node's error when it cannot. */
   listen(options: FastifyListenOptions): Promise<string>;
   /** Drains, then closes everything. Never rejects for what a client does. */
@@ -70,10 +72,14 @@ export function createHost(options: HostOptions): Host {
   const onError = (error: unknown) =>
     app.log.error({ err: error }, "an error that no caller is told");
 
+  const callMetrics = options.metrics === false ? undefined : createCallMetrics({ registry });
+  if (callMetrics) {
+    collectDefaultMetrics({ register: registry });
+  }
   const routing = createRouting({
     ...options,
     ...limits,
-    observers: [...observersOf(options, registry), ...(options.observers ?? [])],
+    observers: [...observersOf(options, callMetrics), ...(options.observers ?? [])],
     routes: (router, context) => addRoutes(router, context, options, health),
     onError,
   });
@@ -154,7 +160,7 @@ export function createHost(options: HostOptions): Host {
   }
   const processEnd = createProcessEnd(app.log as FastifyBaseLogger, close);
   return {
-    ...{ app, health, listener, routing, leanPath, tunnel, cors, drain, registry },
+    ...{ app, health, listener, routing, leanPath, tunnel, cors, drain, registry, callMetrics },
     async listen(listenOptions) {
       const address = await app.listen({
         listenTextResolver: (at) => `Server listening at ${withScheme(at, tls)}`,
@@ -214,14 +220,13 @@ function addHealthOf(
   }
 }
 
-function observersOf(options: HostOptions, registry: Registry): CallObserver[] {
+function observersOf(options: HostOptions, callMetrics: CallObserver | undefined): CallObserver[] {
   const observers: CallObserver[] = [];
   if (options.callLog !== false) {
     observers.push(createCallLog());
   }
-  if (options.metrics !== false) {
-    collectDefaultMetrics({ register: registry });
-    observers.push(createCallMetrics({ registry }));
+  if (callMetrics) {
+    observers.push(callMetrics);
   }
   if (options.tracing !== false) {
     observers.push(createCallTracing());

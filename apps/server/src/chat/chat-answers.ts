@@ -1,7 +1,7 @@
 import { toBinary } from "@bufbuild/protobuf";
 import { frameMessages } from "@parley/host/envelope";
 import { type Message, MessageSchema } from "@parley/proto/chat/v1";
-import type { Frames } from "../log/frame-chunk.ts";
+import type { FramesToWrite } from "../log/frames.ts";
 import type { TurnTaker } from "./fair-turns.ts";
 
 /** How much may wait for a slow reader before its messages are read no further. */
@@ -45,7 +45,7 @@ export class ChatAnswers implements TurnTaker {
   }
 
   /** Takes the oldest answers, encoded and framed together. */
-  take(): Frames | undefined {
+  take(): FramesToWrite | undefined {
     const encoded: Uint8Array[] = [];
     let bytes = 0;
     for (const { message, onTaken } of this.#waiting) {

@@ -1,8 +1,8 @@
-import { ConnectError } from "@connectrpc/connect";
 import type { Position } from "@parley/proto/chat/v1";
 import { type MessageLog, MessageLogError } from "../log/message-log.ts";
 import type { Rooms, SubscribeOptions } from "../rooms/rooms.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
+import type { MetricsSampler } from "../telemetry/metrics-sampler.ts";
 import type { ServerDrain } from "./server-drain.ts";
 import { fromMessageLogError, invalidArgument, outOfRange } from "./service-errors.ts";
 
@@ -11,8 +11,7 @@ export interface ChatContext {
   readonly log: MessageLog;
   readonly rooms: Rooms;
   readonly metrics: Metrics;
-  /** Labels the metrics of a caller that named no instance. */
-  readonly instanceId: string;
+  readonly sampler: Pick<MetricsSampler, "subscribe">;
   /** When the server drains, and with which error streams end. */
   readonly drain: ServerDrain;
 }
@@ -52,36 +51,4 @@ export async function resolvePosition(
     );
   }
   return Number(sequence);
-}
-
-/** Calls back when the call or the server ends, until the returned function is called. */
-export function onEnding(
-  callback: () => void,
-  signal: AbortSignal,
-  { drain }: Pick<ChatContext, "drain">,
-): () => void {
-  const listener = { onServerDrain: callback };
-  signal.addEventListener("abort", callback);
-  drain.add(listener);
-  return () => {
-    signal.removeEventListener("abort", callback);
-    drain.delete(listener);
-  };
-}
-
-/**
- * Throws why the call, or with it the server, ends. A server that ends lets its
- * calls send what they have: not before there is nothing left of that.
- */
-export function throwIfEnding(
-  signal: AbortSignal,
-  { drain }: Pick<ChatContext, "drain">,
-  caughtUp = true,
-): void {
-  if (signal.aborted) {
-    throw ConnectError.from(signal.reason);
-  }
-  if (caughtUp) {
-    drain.throwIfBegun();
-  }
 }

@@ -1,6 +1,6 @@
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
-import { timestampFromMs, timestampNow } from "@bufbuild/protobuf/wkt";
-import type { HandlerContext, ServiceImpl } from "@connectrpc/connect";
+import { timestampFromMs } from "@bufbuild/protobuf/wkt";
+import type { ServiceImpl } from "@connectrpc/connect";
 import { batchesOf } from "@parley/host/frame-stream";
 import {
   type ChatService,
@@ -10,9 +10,6 @@ import {
   ListRoomsResponseSchema,
   type Message,
   MessageType,
-  type Metric,
-  MetricSchema,
-  type MetricsRequest,
   type SendMessageRequest,
   SendMessageResponseSchema,
   UploadResponseSchema,
@@ -22,16 +19,10 @@ import { messageId } from "../log/message-id.ts";
 import type { AppendResult, NamedRoomExtent } from "../log/message-log.ts";
 import { toMessage, toRecord } from "../log/payload.ts";
 import { compareNames } from "../rooms/compare-names.ts";
-import {
-  type ChatContext,
-  onEnding,
-  resolvePosition,
-  throwIfEnding,
-  toConnectError,
-} from "./chat-context.ts";
+import { type ChatContext, resolvePosition, toConnectError } from "./chat-context.ts";
 import { createChatSession } from "./chat-session.ts";
 import { checkChatMessage } from "./check-chat-message.ts";
-import { Notifier } from "./notifier.ts";
+import { createMetricsStream } from "./metrics-stream.ts";
 import { invalidArgument, toPosition } from "./service-errors.ts";
 import { createSubscription } from "./subscription.ts";
 
@@ -56,7 +47,7 @@ export function createChatService(context: ChatContext): ServiceImpl<typeof Chat
     subscribeMessages: (request, call) => createSubscription(context, request, call),
     uploadMessages: (messages) => withConnectErrors(() => uploadMessages(context, messages)),
     chat: (messages, call) => createChatSession(context, messages, call),
-    streamMetrics: (request, { signal }) => streamMetrics(context, request, signal),
+    streamMetrics: (request, call) => createMetricsStream(context, request, call),
     listMessages: (request) => withConnectErrors(() => listMessages(context, request)),
     listRooms: (request) => withConnectErrors(() => listRooms(context, request)),
   };
@@ -99,31 +90,6 @@ async function uploadMessages({ log }: ChatContext, messages: AsyncIterable<Mess
   }
   await appends.flush();
   return create(UploadResponseSchema, { messageCount, success: true, duplicateCount });
-}
-
-async function* streamMetrics(
-  context: ChatContext,
-  { instanceId, intervalSeconds }: MetricsRequest,
-  signal: HandlerContext["signal"],
-): AsyncGenerator<Metric> {
-  const intervalMs = (intervalSeconds || 1) * 1_000;
-  const notifier = new Notifier();
-  const stopWaking = onEnding(notifier.notify, signal, context);
-  const sampler = context.metrics.sampler();
-  const instance = instanceId || context.instanceId;
-  try {
-    for (;;) {
-      await notifier.wait(intervalMs);
-      throwIfEnding(signal, context);
-      const timestamp = timestampNow();
-      for (const { name, value, labels } of sampler.sample()) {
-        yield create(MetricSchema, { name, value, timestamp, labels: { instance, ...labels } });
-      }
-    }
-  } finally {
-    stopWaking();
-    sampler.close();
-  }
 }
 
 async function listMessages(

@@ -2,7 +2,7 @@ import type { HandlerContext } from "@connectrpc/connect";
 import { createFrameStream } from "@parley/host/create-frame-stream";
 import type { FrameSink, FrameSource, FrameStream } from "@parley/host/frame-stream";
 import { type Message, MessageSchema } from "@parley/proto/chat/v1";
-import type { Frames } from "../log/frame-chunk.ts";
+import type { FramesToWrite } from "../log/frames.ts";
 import { ChatAnswers } from "./chat-answers.ts";
 import { type ChatContext, toConnectError } from "./chat-context.ts";
 import { ChatRequests } from "./chat-requests.ts";
@@ -97,7 +97,7 @@ class ChatSession implements FrameSource, DrainListener {
     this.#schedule();
   }
 
-  #takeAlive(): Frames | undefined {
+  #takeAlive(): FramesToWrite | undefined {
     if (!this.#isAliveDue) {
       return undefined;
     }

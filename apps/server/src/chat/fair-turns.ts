@@ -1,9 +1,9 @@
-import type { Frames } from "../log/frame-chunk.ts";
+import type { FramesToWrite } from "../log/frames.ts";
 
 /** One of several that write to the same stream. */
 export interface TurnTaker {
   /** Takes what it is to write next: one piece, of bounded size; undefined when nothing is at hand. */
-  take(): Frames | undefined;
+  take(): FramesToWrite | undefined;
 }
 
 /**
@@ -32,7 +32,7 @@ export class FairTurns {
    *
    * @throws what the taker throws
    */
-  take(): Frames | undefined {
+  take(): FramesToWrite | undefined {
     for (const taker of this.#waiting) {
       this.#waiting.delete(taker);
       const frames = taker.take();

@@ -1,4 +1,4 @@
-import type { Frames } from "../log/frame-chunk.ts";
+import type { FramesToWrite } from "../log/frames.ts";
 import type { Cursor, CursorReader } from "../rooms/cursor.ts";
 import type { SubscribeOptions } from "../rooms/rooms.ts";
 import type { ChatContext } from "./chat-context.ts";
@@ -114,7 +114,7 @@ class JoinedRoom implements CursorReader, TurnTaker {
     }
   }
 
-  take(): Frames | undefined {
+  take(): FramesToWrite | undefined {
     return this.cursor && takeFrames(this.cursor, this.#context.metrics);
   }
 

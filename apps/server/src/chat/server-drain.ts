@@ -36,10 +36,15 @@ export class ServerDrain {
     this.#listeners.delete(listener);
   }
 
-  /** @throws ConnectError the one that streams end with, when the drain has begun. */
+  /** The one that streams end with, when the drain has begun. */
+  get error(): ConnectError | undefined {
+    return this.#signal.aborted ? ConnectError.from(this.#signal.reason) : undefined;
+  }
+
+  /** @throws ConnectError `error`, when the drain has begun. */
   throwIfBegun(): void {
     if (this.#signal.aborted) {
-      throw ConnectError.from(this.#signal.reason);
+      throw this.error;
     }
   }
 }

@@ -2,7 +2,7 @@ import { create, toBinary } from "@bufbuild/protobuf";
 import { timestampFromMs, timestampNow } from "@bufbuild/protobuf/wkt";
 import { frameMessages } from "@parley/host/envelope";
 import { type Message, MessageSchema, MessageType } from "@parley/proto/chat/v1";
-import type { Frames } from "../log/frame-chunk.ts";
+import type { FramesToWrite } from "../log/frames.ts";
 import type { Cursor } from "../rooms/cursor.ts";
 import type { PresenceEvent } from "../rooms/presence.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
@@ -42,7 +42,7 @@ export function heartbeat(cursor: Cursor): Message {
 export function takeFrames(
   cursor: Cursor,
   metrics: Pick<Metrics, "countDeliveries">,
-): Frames | undefined {
+): FramesToWrite | undefined {
   const frames = cursor.nextFrames();
   if (frames) {
     metrics.countDeliveries(frames.messageCount);

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { createServer } from "node:net";
+import { hostname } from "node:os";
 import { createInterface } from "node:readline";
 import { suite, type TestContext, test } from "node:test";
 import { startServerProcess } from "@parley/testing/server-process";
@@ -119,7 +120,7 @@ suite("a grpc-js client of the original contract", { concurrency: true }, () => 
     const times: number[] = [];
     for (let sample = 0; sample < 2; sample++) {
       for (const [name, labels, most] of expected) {
-        const wanted = JSON.stringify({ instance: "server-01", ...labels });
+        const wanted = JSON.stringify({ instance: hostname(), ...labels });
         let metric: Metric;
         do {
           metric = await metrics.next();

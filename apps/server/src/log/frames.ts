@@ -15,6 +15,9 @@ export interface FramesParts {
   readonly ends: ArrayLike<number>;
 }
 
+/** What a reader is sent in one write. */
+export type FramesToWrite = Pick<Frames, "bytes" | "messageCount">;
+
 /**
  * Messages of a room, in order and one at least, as the frames that all their readers are
  * sent: in one piece of memory, that every part of them shares.

@@ -3,7 +3,6 @@ import { type TestContext, test } from "node:test";
 import { create, toBinary } from "@bufbuild/protobuf";
 import { MessageSchema } from "@parley/proto/chat/v1";
 import { temporaryFolder } from "@parley/testing/temporary-folder";
-import { Notifier } from "../chat/notifier.ts";
 import {
   type AppendRecord,
   type Follower,
@@ -14,6 +13,7 @@ import {
   openSqliteMessageLog,
   type SqliteMessageLogOptions,
 } from "../log/sqlite/sqlite-message-log.ts";
+import { ChangeSignal } from "../testing/change-signal.ts";
 import type { Cursor } from "./cursor.ts";
 import { Rooms, type RoomsOptions, type SubscribeOptions } from "./rooms.ts";
 
@@ -35,7 +35,7 @@ function openRooms(t: TestContext, log: MessageLog, options: RoomsOptions = {}) 
     start: SubscribeOptions["start"],
     more: Partial<SubscribeOptions> = {},
   ) => {
-    const notifier = new Notifier();
+    const notifier = new ChangeSignal();
     const reader = { onChange: notifier.notify };
     const request = { room, user: "reader", start, presence: false, reader, ...more };
     const cursor = await rooms.subscribe(request);
@@ -45,7 +45,7 @@ function openRooms(t: TestContext, log: MessageLog, options: RoomsOptions = {}) 
 }
 
 /** Takes messages until one of a sequence, and shows that none is left out or there twice. */
-async function readUntil(cursor: Cursor, notifier: Notifier, sequence: number) {
+async function readUntil(cursor: Cursor, notifier: ChangeSignal, sequence: number) {
   for (let next = cursor.position + 1; next <= sequence; ) {
     const message = cursor.next();
     if (message) {

@@ -8,6 +8,7 @@ import { toRecord } from "../log/payload.ts";
 import { openSqliteMessageLog } from "../log/sqlite/sqlite-message-log.ts";
 import { Rooms, type RoomsOptions } from "../rooms/rooms.ts";
 import { Metrics } from "../telemetry/metrics.ts";
+import { MetricsSampler } from "../telemetry/metrics-sampler.ts";
 
 export interface TestChatContext extends ChatContext {
   /** Appends messages to a room and returns the last one's sequence. */
@@ -28,6 +29,7 @@ export async function openChatContext(
   const stored = await openSqliteMessageLog({ folder: temporaryFolder(t) });
   const log = options.wrap?.(stored) ?? stored;
   const rooms = new Rooms(log, { presenceGraceMs: 0, ...options });
+  const metrics = new Metrics(() => rooms.subscriptionCount);
   const controller = new AbortController();
   t.after(async () => {
     rooms.close();
@@ -36,8 +38,8 @@ export async function openChatContext(
   return {
     log,
     rooms,
-    metrics: new Metrics(() => rooms.subscriptionCount),
-    instanceId: "test",
+    metrics,
+    sampler: new MetricsSampler({ instanceId: "test", metrics, callCounts: () => [] }),
     drain: new ServerDrain(controller.signal),
     async append(room, ...contents) {
       const records = contents.map((content) =>

@@ -59,6 +59,18 @@ export function readFrames<Schema extends DescMessage>(
   };
 }
 
+/** The messages in frames that stand one behind the other. */
+export function messagesOf(frames: Uint8Array): Uint8Array[] {
+  const bytes = Buffer.from(frames);
+  const messages: Uint8Array[] = [];
+  for (let offset = 0; offset < bytes.length; ) {
+    const start = offset + envelopeHeaderBytes;
+    offset = start + bytes.readUInt32BE(offset + 1);
+    messages.push(bytes.subarray(start, offset));
+  }
+  return messages;
+}
+
 /** Keeps the messages of all frames; a test says when it is full. */
 export class RecordingSink implements FrameSink {
   source: FrameSource | undefined;
@@ -76,12 +88,7 @@ export class RecordingSink implements FrameSink {
     }
     this.messageCount += messageCount;
     this.writes.push(messageCount);
-    const view = Buffer.from(frames);
-    for (let offset = 0; offset < view.length; ) {
-      const start = offset + envelopeHeaderBytes;
-      offset = start + view.readUInt32BE(offset + 1);
-      this.#messages.push(view.subarray(start, offset));
-    }
+    this.#messages.push(...messagesOf(frames));
     this.#wake();
     return !this.isFull;
   }

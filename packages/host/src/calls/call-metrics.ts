@@ -10,6 +10,23 @@ export interface CallMetricsOptions {
   readonly durationBucketsSeconds?: readonly number[];
 }
 
+/** Counts calls, and tells what it has counted. */
+export interface CallMetrics extends CallObserver {
+  /** What was counted of each method that was called, since the start. */
+  counts(): Iterable<CallCounts>;
+}
+
+/** What was counted of one method's calls. */
+export interface CallCounts {
+  /** The service's full name. */
+  readonly service: string;
+  readonly method: string;
+  /** Calls that have begun. */
+  readonly started: number;
+  /** Calls that have ended. */
+  readonly ended: number;
+}
+
 const callLabels = ["grpc_type", "grpc_service", "grpc_method"] as const;
 
 /**
@@ -23,9 +40,10 @@ const callLabels = ["grpc_type", "grpc_service", "grpc_method"] as const;
  *   stream lives says nothing about the server;
  * - `grpc_server_calls_in_flight`.
  *
- * All of them have the labels `grpc_type`, `grpc_service` and `grpc_method`.
+ * All of them have the labels `grpc_type`, `grpc_service` and `grpc_method`. Who wants some of
+ * it elsewhere asks for `counts()`: calls need not be counted twice.
  */
-export function createCallMetrics(options: CallMetricsOptions): CallObserver {
+export function createCallMetrics(options: CallMetricsOptions): CallMetrics {
   const registers = [options.registry];
   const methods = new Map<string, Map<string, MethodCounts>>();
   const all = () => [...methods.values()].flatMap((ofService) => [...ofService.values()]);
@@ -101,15 +119,16 @@ export function createCallMetrics(options: CallMetricsOptions): CallObserver {
     return counts;
   }
 
-  return (call) => {
+  const observer: CallObserver = (call) => {
     const counts = countsOf(call);
     counts.started += 1;
     return counts;
   };
+  return Object.assign(observer, { counts: all });
 }
 
 /** What was counted of a method's calls. Prometheus is told when it asks, not at each call. */
-class MethodCounts implements CallObservation {
+class MethodCounts implements CallCounts, CallObservation {
   readonly labels: Record<(typeof callLabels)[number], string>;
   readonly handled = new Map<string, number>();
   readonly #observe: ((seconds: number) => void) | undefined;
@@ -122,6 +141,14 @@ class MethodCounts implements CallObservation {
     this.labels = labels;
     const observed = duration?.labels(labels);
     this.#observe = observed && ((seconds) => observed.observe(seconds));
+  }
+
+  get service(): string {
+    return this.labels.grpc_service;
+  }
+
+  get method(): string {
+    return this.labels.grpc_method;
   }
 
   onEnd(end: CallEnd): void {

@@ -215,7 +215,7 @@ test("calls are logged with what an operator asks for", async (t) => {
 
 test("calls are counted for Prometheus", async (t) => {
   const registry = new Registry();
-  const { url } = await startEchoServer(t, {
+  const { url, callMetrics } = await startEchoServer(t, {
     metrics: { registry },
     handlers: {
       unary: () => {
@@ -249,6 +249,17 @@ test("calls are counted for Prometheus", async (t) => {
     assert.ok(text.includes(`${line}\n`), `${line} is missing in:\n${text}`);
   }
   assert.ok(!text.includes(`grpc_server_handling_seconds_count{${stream}}`));
+  assert.deepEqual(
+    Array.from(callMetrics?.counts() ?? [], ({ method, started, ended }) => [
+      method,
+      started,
+      ended,
+    ]),
+    [
+      ["Unary", 1, 1],
+      ["ServerStream", 1, 1],
+    ],
+  );
 });
 
 test("calls are traced once an SDK is registered", async (t) => {

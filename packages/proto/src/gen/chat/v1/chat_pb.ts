@@ -314,8 +314,9 @@ export const UploadResponseSchema: GenMessage<UploadResponse> = /*@__PURE__*/
  */
 export type MetricsRequest = Message$1<"chat.v1.MetricsRequest"> & {
   /**
-   * Sent back as the label "instance" of every metric. Empty: the server's own
-   * instance id. At most 128 characters.
+   * Has no effect: the instance that answers measures itself, and its own id is
+   * the label "instance" of every metric. Kept for clients of the original
+   * contract, which name an instance. At most 128 characters.
    *
    * @generated from field: string instance_id = 1;
    */
@@ -337,8 +338,9 @@ export const MetricsRequestSchema: GenMessage<MetricsRequest> = /*@__PURE__*/
   messageDesc(file_chat_v1_chat, 6);
 
 /**
- * One measured value. All of them carry the label "instance". Rates are
- * averages over the interval.
+ * One measured value. All of them carry the label "instance": the id of the
+ * instance that measured. Rates are averages over the interval, quantiles those
+ * of the interval.
  *
  * | name                  | unit          | further labels                       |
  * | --------------------- | ------------- | ------------------------------------ |
@@ -781,8 +783,10 @@ export const ChatService: GenService<{
     output: typeof MessageSchema;
   },
   /**
-   * Streams what the server measures of itself, once an interval, until the
-   * caller goes away. See Metric for the names.
+   * Streams what the instance that answers measures of itself, once an interval,
+   * until the caller goes away. See Metric for the names. All callers with the
+   * same interval are sent the same samples: the first one comes within an
+   * interval, and a caller that does not keep up misses some.
    *
    * buf:lint:ignore RPC_REQUEST_STANDARD_NAME -- named so in the original contract
    * buf:lint:ignore RPC_RESPONSE_STANDARD_NAME -- the original contract streams Metric itself

@@ -1,5 +1,5 @@
 /** Wakes one waiter; a notification that comes while nobody waits is kept. */
-export class Notifier {
+export class ChangeSignal {
   #notified = false;
   #wake: (() => void) | undefined;
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Notifier } from "./notifier.ts";
+import { ChangeSignal } from "./change-signal.ts";
 
 /** Whether it has resolved when all that is due has run. */
 async function isSettled(promise: Promise<unknown>): Promise<boolean> {
@@ -13,28 +13,28 @@ async function isSettled(promise: Promise<unknown>): Promise<boolean> {
 }
 
 test("a notification wakes who waits", async () => {
-  const notifier = new Notifier();
-  const waiting = notifier.wait();
+  const changes = new ChangeSignal();
+  const waiting = changes.wait();
   assert.equal(await isSettled(waiting), false);
-  notifier.notify();
+  changes.notify();
   await waiting;
 });
 
 test("one that came before is kept, and only once", async () => {
-  const { notify, ...rest } = new Notifier();
+  const { notify, ...rest } = new ChangeSignal();
   assert.deepEqual(rest, {}, "notify is bound");
-  const notifier = new Notifier();
-  notifier.notify();
-  notifier.notify();
-  await notifier.wait();
-  assert.equal(await isSettled(notifier.wait()), false);
+  const changes = new ChangeSignal();
+  changes.notify();
+  changes.notify();
+  await changes.wait();
+  assert.equal(await isSettled(changes.wait()), false);
   notify();
 });
 
 test("time is up without one", async (t) => {
   t.mock.timers.enable({ apis: ["setTimeout"] });
-  const notifier = new Notifier();
-  const waiting = notifier.wait(1_000);
+  const changes = new ChangeSignal();
+  const waiting = changes.wait(1_000);
   t.mock.timers.tick(999);
   let over = false;
   waiting.then(() => {
@@ -47,17 +47,17 @@ test("time is up without one", async (t) => {
 });
 
 test("no time at all is over at once, and takes the notification with it", async () => {
-  const notifier = new Notifier();
-  await notifier.wait(0);
-  await notifier.wait(-5);
-  notifier.notify();
-  await notifier.wait(0);
-  assert.equal(await isSettled(notifier.wait()), false);
+  const changes = new ChangeSignal();
+  await changes.wait(0);
+  await changes.wait(-5);
+  changes.notify();
+  await changes.wait(0);
+  assert.equal(await isSettled(changes.wait()), false);
 });
 
 test("a wait that timed out is not woken by what comes later: the next one is", async () => {
-  const notifier = new Notifier();
-  await notifier.wait(1);
-  notifier.notify();
-  assert.equal(await isSettled(notifier.wait()), true);
+  const changes = new ChangeSignal();
+  await changes.wait(1);
+  changes.notify();
+  assert.equal(await isSettled(changes.wait()), true);
 });
