@@ -22,7 +22,15 @@ import {
 } from "fast-check";
 import { createPlainRulesCheck } from "./plain-rules-check.ts";
 
+const forbidden = ["\0", "\t", "\n", "\r", "\x1f", "\x7f", "\x80", "\x9f", "\u2028", "\u2029"];
+
 const text = oneof(
+  constantFrom(
+    ...forbidden.map((character) => `a${character}b`),
+    "a\u00a0b",
+    "\ud83d\ude00",
+    "a b",
+  ),
   string({ unit: "binary", maxLength: 3 }),
   integer({ min: 60, max: 140 }).map((length) => "x".repeat(length)),
   integer({ min: 60, max: 140 }).map((length) => "\u{1f600}".repeat(length)),
@@ -103,6 +111,7 @@ test("what breaks a rule is not, nor what it does not know", () => {
     { room: "x".repeat(129) },
     { content: "x".repeat(10_481_665) },
     { type: 9 as MessageType },
+    ...forbidden.flatMap((character) => [{ room: character }, { idempotencyKey: `a${character}` }]),
   ]) {
     assert.equal(keepsPlainly(create(MessageSchema, { ...fine, ...wrong })), false);
   }

@@ -45,6 +45,14 @@ const subscribe = { room: "room", user: "ada" };
 const withoutEpoch = { sequence: 1n };
 const longEpoch = { epoch: long, sequence: 1n };
 
+/** NUL, a line feed, DEL, a control character of C1, and a line separator. */
+const forbidden = ["\0", "a\n", "\x7fa", "a\x85b", "\u2028"];
+const forbiddenNames = forbidden.map((name) => ({
+  because: `names hold ${JSON.stringify(name)}`,
+  request: { room: name, user: name, content: "x", idempotencyKey: name },
+  fields: ["user", "room", "idempotency_key"],
+}));
+
 const sends: Case<MessageInitShape<typeof SendMessageRequestSchema>>[] = [
   { because: "all is empty", request: {}, fields: ["user", "content", "room"] },
   {
@@ -57,11 +65,13 @@ const sends: Case<MessageInitShape<typeof SendMessageRequestSchema>>[] = [
     request: { ...message, content: tooMuchText },
     fields: ["content"],
   },
+  ...forbiddenNames,
 ];
 
 const subscriptions: Case<MessageInitShape<typeof SubscribeRequestSchema>>[] = [
   { because: "all is empty", request: {}, fields: ["room", "user"] },
   { because: "all is too long", request: { room: long, user: long }, fields: ["room", "user"] },
+  { because: "names hold NUL", request: { room: "\0", user: "\0" }, fields: ["room", "user"] },
   {
     because: "a position has no epoch",
     request: { ...subscribe, after: withoutEpoch },
@@ -88,6 +98,7 @@ const subscriptions: Case<MessageInitShape<typeof SubscribeRequestSchema>>[] = [
 const pages: Case<MessageInitShape<typeof ListMessagesRequestSchema>>[] = [
   { because: "the room is empty", request: {}, fields: ["room"] },
   { because: "the room is too long", request: { room: long }, fields: ["room"] },
+  { because: "the room has two lines", request: { room: "a\nb" }, fields: ["room"] },
   {
     because: "the page is negative",
     request: { room: "room", pageSize: -1 },
@@ -143,6 +154,8 @@ const messages: Case<MessageInit>[] = [
     request: { id: long, user: long, content: "x", room: long, idempotencyKey: long, epoch: long },
     fields: ["id", "user", "room", "idempotency_key", "epoch"],
   },
+  ...forbiddenNames,
+  { because: "the id has two lines", request: { ...message, id: "a\nb" }, fields: ["id"] },
   { because: "the content is empty", request: { ...message, content: "" }, fields: ["content"] },
   {
     because: "the content is too long",
