@@ -29,6 +29,7 @@ import { rewriteServiceAliases } from "./services/service-aliases.ts";
 import { unimplementedHandler } from "./services/unimplemented.ts";
 import { createWebSocketTunnel, type WebSocketTunnel } from "./tunnel/websocket-tunnel.ts";
 
+export type { MessageValidator, RouteContext } from "./calls/routing.ts";
 export type { HostLimits, HostOptions } from "./host-options.ts";
 
 /** Services on one port, with all that faces the world around them. */

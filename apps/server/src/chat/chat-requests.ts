@@ -7,7 +7,7 @@ import { type ChatContext, resolvePosition } from "./chat-context.ts";
 import { checkChatMessage } from "./check-chat-message.ts";
 import type { JoinedRooms } from "./joined-rooms.ts";
 import { echo, welcome } from "./server-messages.ts";
-import { invalidArgument } from "./service-errors.ts";
+import { invalidMessage } from "./service-errors.ts";
 
 /** What the caller of one Chat stream sends: it is done in order, and answered in order. */
 export class ChatRequests {
@@ -17,6 +17,8 @@ export class ChatRequests {
   readonly #appends: AppendPipeline<Message>;
   readonly #failed = Promise.withResolvers<never>();
   #handling: Promise<void> | undefined;
+  /** Messages taken so far. */
+  #count = 0;
   #isClosed = false;
 
   constructor(context: ChatContext, answers: ChatAnswers, rooms: JoinedRooms) {
@@ -90,16 +92,21 @@ export class ChatRequests {
 
   /** Does what one message asks for; returns a promise when the next one has to wait for that. */
   #handle(message: Message): Promise<void> | undefined {
+    const index = this.#count;
+    this.#count += 1;
     switch (message.type) {
       case MessageType.CHAT:
-        checkChatMessage(message);
+        checkChatMessage(message, index);
         return this.#appends.push(toRecord(message, Date.now()), message);
       case MessageType.JOIN:
         return this.#join(message);
       case MessageType.LEAVE:
         return this.#leave(message);
       default:
-        throw invalidArgument({ field: "type", description: "must be CHAT, JOIN or LEAVE" });
+        throw invalidMessage(index, {
+          field: "type",
+          description: "must be CHAT, JOIN or LEAVE",
+        });
     }
   }
 

@@ -1,30 +1,25 @@
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import type { ServiceImpl } from "@connectrpc/connect";
-import { batchesOf } from "@parley/host/frame-stream";
 import {
   type ChatService,
   type ListMessagesRequest,
   type ListMessagesResponseSchema,
   type ListRoomsRequest,
   ListRoomsResponseSchema,
-  type Message,
-  MessageType,
   type SendMessageRequest,
   SendMessageResponseSchema,
-  UploadResponseSchema,
 } from "@parley/proto/chat/v1";
-import { AppendPipeline } from "../log/append-pipeline.ts";
 import { messageId } from "../log/message-id.ts";
 import type { AppendResult, NamedRoomExtent } from "../log/message-log.ts";
 import { toMessage, toRecord } from "../log/payload.ts";
 import { compareNames } from "../rooms/compare-names.ts";
 import { type ChatContext, resolvePosition, toConnectError } from "./chat-context.ts";
 import { createChatSession } from "./chat-session.ts";
-import { checkChatMessage } from "./check-chat-message.ts";
 import { createMetricsStream } from "./metrics-stream.ts";
-import { invalidArgument, toPosition } from "./service-errors.ts";
+import { toPosition } from "./service-errors.ts";
 import { createSubscription } from "./subscription.ts";
+import { uploadMessages } from "./upload-messages.ts";
 
 const defaultPageSize = 100;
 /** Below the 4 MiB that gRPC clients take by default. */
@@ -45,7 +40,7 @@ export function createChatService(context: ChatContext): ServiceImpl<typeof Chat
   return {
     sendMessage: (request) => sendMessage(context, request),
     subscribeMessages: (request, call) => createSubscription(context, request, call),
-    uploadMessages: (messages) => withConnectErrors(() => uploadMessages(context, messages)),
+    uploadMessages: (messages) => withConnectErrors(() => uploadMessages(context.log, messages)),
     chat: (messages, call) => createChatSession(context, messages, call),
     streamMetrics: (request, call) => createMetricsStream(context, request, call),
     listMessages: (request) => withConnectErrors(() => listMessages(context, request)),
@@ -67,29 +62,6 @@ async function sendMessage(context: ChatContext, request: SendMessageRequest) {
   response.timestamp = timestampFromMs(receivedAtMs);
   response.sequence = BigInt(sequence);
   return response;
-}
-
-async function uploadMessages({ log }: ChatContext, messages: AsyncIterable<Message>) {
-  let messageCount = 0;
-  let duplicateCount = 0;
-  const appends = new AppendPipeline<undefined>(log, (_, { duplicate }) => {
-    messageCount += 1;
-    duplicateCount += duplicate ? 1 : 0;
-  });
-  for await (const batch of batchesOf(messages)) {
-    for (const message of batch) {
-      if (message.type !== MessageType.CHAT) {
-        throw invalidArgument({ field: "type", description: "must be CHAT" });
-      }
-      checkChatMessage(message);
-      const full = appends.push(toRecord(message, Date.now()), undefined);
-      if (full) {
-        await full;
-      }
-    }
-  }
-  await appends.flush();
-  return create(UploadResponseSchema, { messageCount, success: true, duplicateCount });
 }
 
 async function listMessages(

@@ -1,15 +1,16 @@
-import type { DescMessage, Message } from "@bufbuild/protobuf";
+import type { DescMessage } from "@bufbuild/protobuf";
 import { pathToString } from "@bufbuild/protobuf/reflect";
 import { createValidator } from "@bufbuild/protovalidate";
+import type { MessageValidator } from "@parley/host";
 import { createPlainRulesCheck, type PlainRulesCheck } from "./plain-rules-check.ts";
-import { invalidArgument } from "./service-errors.ts";
+import { invalidArgument, invalidMessage } from "./service-errors.ts";
 
 /**
  * Creates what holds a message to the rules that the contract gives its fields
  * (https://protovalidate.com). It throws INVALID_ARGUMENT, with all its violations, for a
- * message that breaks one.
+ * message that breaks one; of many messages it tells which one that is.
  */
-export function createMessageValidator(): (schema: DescMessage, message: Message) => void {
+export function createMessageValidator(): MessageValidator {
   const validator = createValidator();
   const plainRulesChecks = new Map<DescMessage, PlainRulesCheck>();
 
@@ -22,17 +23,18 @@ export function createMessageValidator(): (schema: DescMessage, message: Message
     return check;
   }
 
-  return (schema, message) => {
-    if (plainRulesCheckOf(schema)(message)) {
+  return ({ input, methodKind }, message, index) => {
+    if (plainRulesCheckOf(input)(message)) {
       return;
     }
-    const result = validator.validate(schema, message);
+    const result = validator.validate(input, message);
     if (result.kind === "invalid") {
       const violations = result.violations.map((violation) => ({
         field: pathToString(violation.field),
         description: violation.message,
       }));
-      throw invalidArgument(...violations);
+      const isOneOfMany = methodKind === "client_streaming" || methodKind === "bidi_streaming";
+      throw isOneOfMany ? invalidMessage(index, ...violations) : invalidArgument(...violations);
     }
     if (result.kind === "error") {
       throw result.error;

@@ -21,6 +21,19 @@ export function invalidArgument(...fieldViolations: readonly FieldViolation[]): 
   ]);
 }
 
+/** INVALID_ARGUMENT for one of many messages: descriptions begin with its index in the stream. */
+export function invalidMessage(
+  index: number,
+  ...violations: readonly FieldViolation[]
+): ConnectError {
+  return invalidArgument(
+    ...violations.map(({ field, description }) => ({
+      field,
+      description: `message ${index}: ${description}`,
+    })),
+  );
+}
+
 /** OUT_OF_RANGE with a PositionOutOfRange. */
 export function outOfRange(epoch: string, extent: RoomExtent, message: string): ConnectError {
   return new ConnectError(message, Code.OutOfRange, undefined, [

@@ -1,4 +1,4 @@
-import type { DescMessage, DescMethod, DescService, Message } from "@bufbuild/protobuf";
+import type { DescMethod, DescService, Message } from "@bufbuild/protobuf";
 import {
   type ConnectRouter,
   type ConnectRouterOptions,
@@ -51,8 +51,12 @@ export interface RouteContext {
   readonly draining: AbortSignal;
 }
 
-/** Checks a message that a caller sends; throws a ConnectError for one that may not be. */
-export type MessageValidator = (schema: DescMessage, message: Message) => void;
+/**
+ * Checks a message that a caller sends; throws a ConnectError for one that may not be.
+ *
+ * @param index - counts the messages of the call, from 0
+ */
+export type MessageValidator = (method: DescMethod, message: Message, index: number) => void;
 
 /** A method with all that holds for its calls. */
 export interface RoutedMethod {

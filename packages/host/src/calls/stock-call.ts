@@ -1,4 +1,4 @@
-import type { DescMessage, DescMethod, Message } from "@bufbuild/protobuf";
+import type { DescMethod, Message } from "@bufbuild/protobuf";
 import {
   Code,
   ConnectError,
@@ -41,7 +41,7 @@ export interface StockOptions {
   readonly calls: CallRegistry;
   readonly memory: CallMemory;
   readonly bodyTimeoutMs: number;
-  readonly validate: ((schema: DescMessage, message: Message) => void) | undefined;
+  readonly validate: ((method: DescMethod, message: Message, index: number) => void) | undefined;
 }
 
 /** Where a server tells the stock path of the request that a call comes in. */
@@ -202,7 +202,7 @@ class StockCall implements Call {
   ): Promise<UnaryResponse> {
     try {
       this.receivedCount = 1;
-      this.#options.validate?.(this.#method.input, request.message);
+      this.#options.validate?.(this.#method, request.message, 0);
       await this.#untilRoom();
       const response = await this.#run(() => next(request));
       this.#checkHeaders(response);
@@ -231,8 +231,8 @@ class StockCall implements Call {
     const reader = messages[Symbol.asyncIterator]();
     try {
       for (let result = await this.#next(reader); !result.done; result = await this.#next(reader)) {
+        this.#options.validate?.(this.#method, result.value, this.receivedCount);
         this.receivedCount += 1;
-        this.#options.validate?.(this.#method.input, result.value);
         yield result.value;
       }
     } finally {

@@ -1,5 +1,3 @@
-import type { StreamRequest } from "@connectrpc/connect";
-
 /**
  * What a stream of messages may offer beside iteration, so that the lean path need
  * not take messages one at a time. Whoever wraps such a stream and does not offer the
@@ -88,70 +86,4 @@ async function* batchesOfOne<T>(messages: AsyncIterable<T>): AsyncGenerator<read
   for await (const message of messages) {
     yield [message];
   }
-}
-
-/**
- * The same messages, each batch passed through a function that returns it, changed or
- * not, or throws; in batches where the messages come in batches.
- */
-export function mapBatches<T>(
-  messages: AsyncIterable<T>,
-  map: (batch: readonly T[]) => readonly T[],
-): AsyncIterable<T> {
-  if (messages instanceof OneMessage) {
-    return new OneMessage(map([messages.message])[0] as T);
-  }
-  async function* batches(inner: AsyncIterable<readonly T[]>): AsyncGenerator<readonly T[]> {
-    for await (const batch of inner) {
-      yield map(batch);
-    }
-  }
-  async function* single(): AsyncGenerator<T> {
-    for await (const batch of batches(batchesOfOne(messages))) {
-      yield* batch;
-    }
-  }
-  const mapped = { [Symbol.asyncIterator]: single };
-  return isBatchStream(messages)
-    ? Object.assign(mapped, { [readBatches]: () => batches(messages[readBatches]()) })
-    : mapped;
-}
-
-/**
- * A wrapper of a response's messages, made able to write frames if they are. The
- * function is given what begins to write the frames of the original, to do around that what
- * the wrapper does around its iteration.
- */
-export function withFrames<T>(
-  original: AsyncIterable<T>,
-  wrapper: AsyncIterable<T>,
-  around: (write: () => void) => void,
-): AsyncIterable<T> {
-  return isFrameStream(original)
-    ? Object.assign(wrapper, {
-        [writeFrames]: (sink: FrameSink) => around(() => original[writeFrames](sink)),
-      })
-    : wrapper;
-}
-
-/** A request with other messages. Its signal and headers are not looked at, but passed on. */
-export function withMessages(
-  original: StreamRequest,
-  message: StreamRequest["message"],
-): StreamRequest {
-  return {
-    stream: true,
-    service: original.service,
-    method: original.method,
-    requestMethod: original.requestMethod,
-    url: original.url,
-    get signal() {
-      return original.signal;
-    },
-    get header() {
-      return original.header;
-    },
-    contextValues: original.contextValues,
-    message,
-  };
 }

@@ -426,7 +426,6 @@ export class LeanCall implements LeanCallState, FrameSink, ResponseParts, Stream
   /** @throws ConnectError when the bytes are no message of the method, or one that may not be. */
   decode(bytes: Uint8Array): Message {
     const { method, options, routing } = this.target;
-    this.receivedCount += 1;
     let message: Message;
     try {
       message = fromBinary(method.input, bytes, options.binaryOptions);
@@ -434,7 +433,8 @@ export class LeanCall implements LeanCallState, FrameSink, ResponseParts, Stream
       // As the stock path has it, and gRPC's list of codes.
       throw new ConnectError(`parse binary: ${(error as Error).message}`, Code.Internal);
     }
-    routing.validate?.(method.input, message);
+    routing.validate?.(method, message, this.receivedCount);
+    this.receivedCount += 1;
     return message;
   }
 

@@ -740,9 +740,14 @@ export const ChatService: GenService<{
   },
   /**
    * Appends all messages of the request stream, of any rooms, in order. The
-   * response acknowledges that all of them are on disk. When the call fails,
-   * messages sent before the failure may have been appended: give each one an
-   * idempotency key to be able to send all of them again.
+   * response acknowledges that all of them are on disk.
+   *
+   * When a message breaks a rule, all messages before it are appended and on
+   * disk before the call fails, none after it is, and the descriptions of its
+   * violations begin with "message <index>: ", the index of the message in the
+   * stream, from 0. When the call fails otherwise, any messages from the first
+   * one on may have been appended: give each one an idempotency key to be able
+   * to send all of them again.
    *
    * The server reads no faster than it stores: a sender that is faster than the
    * disk is slowed by flow control.
