@@ -4,7 +4,8 @@ import type { FrameSink } from "./frame-stream.ts";
 
 /**
  * Writes messages to a sink as they come, and ends it. When the call ends before that, the
- * iteration is told to return, and nobody waits for what it is in the midst of.
+ * iteration is told to return, and nobody waits for what it is in the midst of. Does not
+ * reject: whatever throws fails the sink.
  *
  * @param encode - may throw, which ends the call
  */
@@ -13,13 +14,11 @@ export async function writeMessages(
   messages: AsyncIterable<Message>,
   encode: (message: Message) => Uint8Array,
 ): Promise<void> {
-  const iterator = messages[Symbol.asyncIterator]();
+  let iterator: AsyncIterator<Message> | undefined;
   let hasClosed = false;
   let wake = () => {};
-  const stop = () => {
-    // Not awaited: a generator returns only once what it awaits has settled.
-    iterator.return?.().catch(ignoreError);
-  };
+  // Not awaited: a generator returns only once what it awaits has settled.
+  const stop = () => void giveUp(iterator);
   sink.source = {
     onDrain: () => wake(),
     onClose() {
@@ -29,6 +28,7 @@ export async function writeMessages(
     },
   };
   try {
+    iterator = messages[Symbol.asyncIterator]();
     while (!hasClosed) {
       const result = await iterator.next();
       if (hasClosed) {
@@ -53,4 +53,9 @@ export async function writeMessages(
   }
 }
 
-function ignoreError(): void {}
+/** Ends an iteration whose messages nobody wants any more, nor what it has to say of that. */
+async function giveUp(iterator: AsyncIterator<Message> | undefined): Promise<void> {
+  try {
+    await iterator?.return?.();
+  } catch {}
+}
