@@ -1,6 +1,7 @@
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
-import type { ServiceImpl } from "@connectrpc/connect";
+import type { HandlerContext, ServiceImpl } from "@connectrpc/connect";
+import { callKey } from "@parley/host/call";
 import {
   type ChatService,
   type ListMessagesRequest,
@@ -24,6 +25,8 @@ import { uploadMessages } from "./upload-messages.ts";
 const defaultPageSize = 100;
 /** Below the 4 MiB that gRPC clients take by default. */
 const maxPageBytes = 3 * 1024 * 1024;
+/** A page of one message may be as large as that is. */
+const maxAnswerBytes = 10 * 1024 * 1024;
 const maxListedMembers = 100;
 
 /** The chat service on a message log and its rooms. Callers' messages are already validated. */
@@ -43,9 +46,24 @@ export function createChatService(context: ChatContext): ServiceImpl<typeof Chat
     uploadMessages: (messages) => withConnectErrors(() => uploadMessages(context.log, messages)),
     chat: (messages, call) => createChatSession(context, messages, call),
     streamMetrics: (request, call) => createMetricsStream(context, request, call),
-    listMessages: (request) => withConnectErrors(() => listMessages(context, request)),
-    listRooms: (request) => withConnectErrors(() => listRooms(context, request)),
+    listMessages: (request, call) =>
+      withConnectErrors(() => withRoom(call, () => listMessages(context, request))),
+    listRooms: (request, call) =>
+      withConnectErrors(() => withRoom(call, () => listRooms(context, request))),
   };
+}
+
+/**
+ * Loads an answer that may be as large as one can be when there is room for it: callers who do
+ * not take their answers have no more of them loaded.
+ */
+async function withRoom<T>(
+  { values, signal }: Pick<HandlerContext, "values" | "signal">,
+  load: () => Promise<T>,
+): Promise<T> {
+  await values.get(callKey)?.reserve(maxAnswerBytes);
+  signal.throwIfAborted();
+  return load();
 }
 
 /** Written for its speed: it is what most callers call most. */

@@ -1,86 +1,55 @@
 import assert from "node:assert/strict";
 import { suite, type TestContext, test } from "node:test";
-import { create, type MessageInitShape } from "@bufbuild/protobuf";
-import {
-  Code,
-  ConnectError,
-  createContextValues,
-  type StreamRequest,
-  type StreamResponse,
-} from "@connectrpc/connect";
-import { readBatches } from "@parley/host/frame-stream";
-import {
-  ChatService,
-  type Message,
-  MessageSchema,
-  MessageType,
-  type UploadResponse,
-} from "@parley/proto/chat/v1";
+import type { MessageInitShape } from "@bufbuild/protobuf";
+import { Code, ConnectError, createClient } from "@connectrpc/connect";
+import { createGrpcTransport } from "@connectrpc/connect-node";
+import { createHost } from "@parley/host";
+import { ChatService, type MessageSchema, MessageType } from "@parley/proto/chat/v1";
 import { BadRequestSchema } from "@parley/proto/google/rpc/error_details";
 import { MessageLogError } from "../log/message-log.ts";
 import { openChatContext, withParts } from "../testing/chat-context.ts";
 import type { ChatContext } from "./chat-context.ts";
 import { createChatService } from "./chat-service.ts";
-import { createValidateInterceptor } from "./validate-interceptor.ts";
+import { createMessageValidator } from "./message-validator.ts";
 
 type MessageInit = MessageInitShape<typeof MessageSchema>;
-
-/** How messages of a request arrive: one by one, or those of a chunk together. */
-const arrivals = {
-  "one by one": (messages: Message[]) => each(messages),
-  together: (messages: Message[]) =>
-    Object.assign(each(messages), { [readBatches]: () => each([messages]) }),
-};
 
 async function* each<T>(items: readonly T[]): AsyncGenerator<T> {
   yield* items;
 }
 
-/** Uploads as a call does whose messages are validated. */
-async function upload(context: ChatContext, messages: AsyncIterable<Message>) {
-  const { uploadMessages } = createChatService(context);
-  const request = {
-    stream: true,
-    service: ChatService,
-    method: ChatService.method.uploadMessages,
-    requestMethod: "POST",
-    url: "",
-    signal: new AbortController().signal,
-    header: new Headers(),
-    contextValues: createContextValues(),
-    message: messages,
-  } satisfies StreamRequest;
-  let response: unknown;
-  const next = createValidateInterceptor()(async ({ message }) => {
-    response = await uploadMessages(message as AsyncIterable<Message>, request as never);
-    return {} as StreamResponse;
+/** The service behind a host that holds messages to their rules. */
+async function startServer(
+  t: TestContext,
+  leanPath: boolean,
+  options: Parameters<typeof openChatContext>[1] = {},
+) {
+  const context = await openChatContext(t, options);
+  const host = createHost({
+    routes: (router) => router.service(ChatService, createChatService(context)),
+    validate: createMessageValidator(),
+    leanPath,
+    logger: false,
+    processEvents: false,
   });
-  await next(request);
-  return response as UploadResponse;
-}
-
-function toMessages(inits: readonly MessageInit[]): Message[] {
-  return inits.map((init) =>
-    create(MessageSchema, { room: "room", user: "ada", content: "x", ...init }),
-  );
+  const baseUrl = await host.listen({ host: "127.0.0.1", port: 0 });
+  t.after(() => host.close());
+  const client = createClient(ChatService, createGrpcTransport({ baseUrl }));
+  const send = (...inits: MessageInit[]) =>
+    client.uploadMessages(
+      each(inits.map((init) => ({ room: "room", user: "ada", content: "x", ...init }))),
+    );
+  return { context, send };
 }
 
 async function storedContents({ log }: ChatContext): Promise<number> {
   return (await log.extent("room")).messageCount;
 }
 
-for (const [name, arrive] of Object.entries(arrivals)) {
-  suite(`an upload whose messages arrive ${name}`, () => {
-    const open = async (t: TestContext) => {
-      const context = await openChatContext(t);
-      return {
-        context,
-        send: (...inits: MessageInit[]) => upload(context, arrive(toMessages(inits))),
-      };
-    };
-
+for (const leanPath of [true, false]) {
+  suite(`an upload ${leanPath ? "on" : "off"} the lean path`, () => {
     test("counts them", async (t) => {
-      const { send } = await open(t);
+      const { send } = await startServer(t, leanPath);
       const response = await send({}, { idempotencyKey: "k" }, { idempotencyKey: "k" });
       assert.deepEqual([response.messageCount, response.duplicateCount], [3, 1]);
     });
@@ -93,7 +62,7 @@ for (const [name, arrive] of Object.entries(arrivals)) {
       "timestamp.nanos": { timestamp: { nanos: -1 } },
     } satisfies Record<string, MessageInit>)) {
       test(`keeps all before one whose ${field} breaks a rule, and tells which it is`, async (t) => {
-        const { context, send } = await open(t);
+        const { context, send } = await startServer(t, leanPath);
         const error = await send({}, {}, wrong, {}).then(
           () => assert.fail("was not refused"),
           (thrown: unknown) => thrown,
@@ -112,10 +81,8 @@ for (const [name, arrive] of Object.entries(arrivals)) {
 
 test("an upload that cannot be stored says so, whatever else is wrong with it", async (t) => {
   const full = new MessageLogError("full", "no space");
-  const context = await openChatContext(t, {
+  const { send } = await startServer(t, true, {
     wrap: (log) => withParts(log, { append: () => Promise.reject(full) }),
   });
-  await assert.rejects(upload(context, each(toMessages([{}, { user: "" }]))), {
-    code: Code.ResourceExhausted,
-  });
+  await assert.rejects(send({}, { user: "" }), { code: Code.ResourceExhausted });
 });

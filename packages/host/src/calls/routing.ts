@@ -105,7 +105,8 @@ const defaultMaxMessageBytes = 4 * 1024 * 1024;
 
 /**
  * Creates the routing of a host. Messages are limited to 4 MiB unless the options say
- * otherwise; requests compressed with gzip and brotli are taken, a few at a time.
+ * otherwise; requests compressed with gzip and brotli are taken, a few at a time. Fields that
+ * the contract does not have are dropped, unless `binaryOptions` say otherwise.
  *
  * @throws ConnectError for limits that cannot be, and when all protocols are switched off.
  */
@@ -119,6 +120,9 @@ export function createRouting(options: RoutingOptions): Routing {
     writeMaxBytes: defaultMaxMessageBytes,
     maxTimeoutMs: Number.MAX_SAFE_INTEGER,
     interceptors: [],
+    // Each field that nobody knows would be kept as an object of its own, of which a message
+    // can have millions.
+    binaryOptions: { readUnknownFields: false },
     acceptCompression: limitDecompression([compressionGzip, compressionBrotli]),
   });
   const services = new Set<DescService>();

@@ -478,6 +478,10 @@ export class LeanCall implements LeanCallState, FrameSink, ResponseParts, Stream
 
   /** Holds no more of request and response than it needs: this may take days. */
   #stream(response: StreamResponse): void {
+    // What it was to write to may have ended: then nothing is to begin.
+    if (this.#ended) {
+      return;
+    }
     const { message } = response;
     this.#replacement = response === this.ownResponse ? undefined : response;
     this.ownResponse = undefined;
