@@ -22,15 +22,18 @@ export function faultsOf(complaints: readonly string[]): string[] {
   );
 }
 
+/** Codes that say that the server could not do what it should. */
+const serversCodes = new Set([undefined, "Internal", "Unknown", "DataLoss"]);
+
 function faultOf(line: string): string | undefined {
-  let entry: { err?: { message?: string; stack?: string }; msg?: string };
+  let entry: { code?: string; err?: { message?: string; stack?: string }; msg?: string };
   try {
     entry = JSON.parse(line);
   } catch {
     return line;
   }
   const reason = (entry.err?.message ?? "").replace(/^\[\w+\] /, "");
-  if (callersFaults.some((pattern) => pattern.test(reason))) {
+  if (!serversCodes.has(entry.code) || callersFaults.some((pattern) => pattern.test(reason))) {
     return undefined;
   }
   return `${entry.msg} ${reason} ${entry.err?.stack}`;

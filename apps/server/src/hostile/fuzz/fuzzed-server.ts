@@ -59,6 +59,9 @@ export async function startFuzzedServer(isTls: boolean): Promise<FuzzedServer> {
   const child = spawn(process.execPath, [mainPath, ...flags], {
     stdio: ["ignore", "pipe", "pipe"],
   });
+  // Whatever ends the fuzzer ends what it started.
+  const kill = () => child.kill("SIGKILL");
+  process.once("exit", kill);
   const complaints: string[] = [];
   const lastWords: string[] = [];
   const complain = (line: string) => {
@@ -105,7 +108,8 @@ export async function startFuzzedServer(isTls: boolean): Promise<FuzzedServer> {
     memory: () => residentMemory(pid),
     metrics: () => scrape(url),
     async dispose() {
-      child.kill("SIGKILL");
+      process.off("exit", kill);
+      kill();
       await died;
       rmSync(folder, { recursive: true, force: true });
     },

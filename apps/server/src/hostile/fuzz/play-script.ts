@@ -35,6 +35,7 @@ export async function playScript(
   const received = { bytes: 0 };
   let isReset = false;
   let hasLeft = false;
+  let isHalfClosed = false;
   socket.on("error", (error: NodeJS.ErrnoException) => {
     isReset ||= error.code === "ECONNRESET" || error.code === "EPIPE";
   });
@@ -49,10 +50,15 @@ export async function playScript(
       break;
     }
     hasLeft ||= step.kind === "leave";
+    isHalfClosed ||= step.kind === "leave" && step.how === "half-close";
     await play(socket, tcp, step, received);
   }
   const closedByServer = !hasLeft && (socket.destroyed || socket.readableEnded);
   clearTimeout(timer);
+  if (isHalfClosed && !tcp.destroyed) {
+    // No other packet would tell the server: only the system finds that out, in half a minute.
+    tcp.resetAndDestroy();
+  }
   tcp.destroy();
   socket.destroy();
   if (closedByServer) {

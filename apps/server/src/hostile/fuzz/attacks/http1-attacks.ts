@@ -149,7 +149,14 @@ export const http1Attacks: readonly Attack[] = [
           method: chatMethod(random.pick(["SubscribeMessages", "StreamMetrics", "Chat"])),
           protocol: random.pick(["application/grpc-web", "application/connect"]),
         });
-        const behind = random.chance(0.3) ? http1Call(listCall(busyRoom)) : Buffer.alloc(0);
+        const behind = random.pick<() => Buffer>([
+          () => Buffer.alloc(0),
+          () => Buffer.alloc(0),
+          () => http1Call(listCall(busyRoom)),
+          () => anyCall(random, 0.1),
+          // More than buffers take while the answer in front of it goes on.
+          () => http1Call({ ...call, body: Buffer.alloc(2_000_000) }),
+        ])();
         return script([
           send(http1Call(call), behind),
           random.chance(0.5) ? receive(1, 300) : wait(random.int(0, 50)),

@@ -1,0 +1,33 @@
+import assert from "node:assert/strict";
+import { suite, test } from "node:test";
+import { needsTools } from "@parley/testing/tools";
+import { allAttacks } from "./attacks/all-attacks.ts";
+import { formatReport } from "./format-report.ts";
+import { planStep, runFuzz } from "./run-fuzz.ts";
+
+const runs = [
+  { name: "cleartext", isTls: false, seed: 20_261, options: {} },
+  { name: "TLS", isTls: true, seed: 20_262, options: needsTools("openssl") },
+];
+
+suite("a server under attack lives, forgets, and serves others", () => {
+  for (const { name, isTls, seed, options } of runs) {
+    test(`over ${name}`, options, async (t) => {
+      // The heaviest ask for gigabytes each: they are for longer runs.
+      const report = await runFuzz({
+        seed,
+        isTls,
+        durationMs: 6_000,
+        without: ["nobody reads", "without a window"],
+      });
+      t.diagnostic(formatReport(report));
+      assert.deepEqual(report.failures, []);
+    });
+  }
+});
+
+test("a seed sends the same again", () => {
+  for (let number = 0; number < 50; number++) {
+    assert.deepEqual(planStep(7, number, allAttacks), planStep(7, number, allAttacks));
+  }
+});
