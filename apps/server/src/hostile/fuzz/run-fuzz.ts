@@ -82,7 +82,9 @@ export async function runFuzz(options: FuzzOptions): Promise<FuzzReport> {
   let suspects: readonly FuzzStep[] = [];
   let next = 0;
   let requestCount = 0;
+  let peakBytes = 0;
   let isOver = false;
+  let isTooLarge = false;
   let heavyTurn: Promise<unknown> = Promise.resolve();
 
   function giveUp(failure: string): void {
@@ -126,6 +128,7 @@ export async function runFuzz(options: FuzzOptions): Promise<FuzzReport> {
   async function watchMemory(): Promise<void> {
     for (let count = 0; !isOver; count++) {
       const memory = server.memory();
+      peakBytes = memory?.peakBytes ?? peakBytes;
       if (memory && count % 10 === 0) {
         residentBytes.push(memory.bytes);
         onProgress(
@@ -135,6 +138,9 @@ export async function runFuzz(options: FuzzOptions): Promise<FuzzReport> {
       }
       if (memory && memory.bytes > maxResidentBytes) {
         giveUp(`the server has ${Math.round(memory.bytes / 1e6)} MB of memory`);
+        // It would take all memory of the machine.
+        isTooLarge = true;
+        await server.dispose();
       }
       await delay(100);
     }
@@ -168,8 +174,8 @@ export async function runFuzz(options: FuzzOptions): Promise<FuzzReport> {
         failures.push("the server died when the attack was over");
       }
     }
-    const peakResidentBytes = server.memory()?.peakBytes ?? Math.max(0, ...residentBytes);
-    const { lastWords } = server;
+    const peakResidentBytes = server.memory()?.peakBytes ?? peakBytes;
+    const lastWords = isTooLarge ? "" : server.lastWords;
     if (lastWords !== "" && !server.death) {
       failures.push("the server printed to standard error");
     }
@@ -185,7 +191,7 @@ export async function runFuzz(options: FuzzOptions): Promise<FuzzReport> {
       peakResidentBytes,
       heldBytes,
       watcher: report,
-      death: server.death,
+      death: isTooLarge ? undefined : server.death,
       lastWords,
       failures,
       suspects: suspects.length > 0 ? suspects : finished.toReversed(),

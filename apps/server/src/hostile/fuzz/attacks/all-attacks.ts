@@ -5,11 +5,13 @@ import { http2CallAttacks } from "./http2-calls.ts";
 import { http2EndingAttacks } from "./http2-endings.ts";
 import { http2FrameAttacks } from "./http2-frames.ts";
 import { http2WindowAttacks } from "./http2-windows.ts";
+import { largeMessageAttacks } from "./large-messages.ts";
 import { webSocketAttacks } from "./websocket-attacks.ts";
 
 /** All kinds of attacks. */
 export const allAttacks: readonly Attack[] = [
   ...http1Attacks,
+  ...largeMessageAttacks,
   ...http2CallAttacks,
   ...http2EndingAttacks,
   ...http2FrameAttacks,
