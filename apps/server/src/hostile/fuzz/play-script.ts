@@ -19,7 +19,7 @@ export type Outcome =
   | "refused";
 
 /** How long one script may take in all. */
-const scriptTimeoutMs = 20_000;
+const scriptTimeoutMs = 40_000;
 
 /** Does what a script says on a connection of its own, which is gone when this resolves. */
 export async function playScript(

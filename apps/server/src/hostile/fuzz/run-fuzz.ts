@@ -44,11 +44,18 @@ export interface FuzzReport {
 /** How many finished attacks are remembered as suspects. */
 const rememberedSteps = 12;
 
-/** The attack of a step: what is sent depends on nothing but seed, number and choice. */
+/**
+ * The attack of a step: what is sent depends on nothing but seed, number and choice. Odd
+ * numbers stand for heavy attacks, even ones for all others.
+ */
 export function planStep(seed: number, number: number, attacks: readonly Attack[]): FuzzStep {
   const random = createRandom(seed, number);
-  const attack = pickAttack(random, attacks);
+  const attack = pickAttack(random, attacksOfKind(attacks, number % 2 === 1));
   return { number, attack, scripts: attack.plan(random) };
+}
+
+function attacksOfKind(attacks: readonly Attack[], heavy: boolean): Attack[] {
+  return attacks.filter(({ isHeavy = false }) => isHeavy === heavy);
 }
 
 /** The attacks that options choose. */
@@ -80,12 +87,13 @@ export async function runFuzz(options: FuzzOptions): Promise<FuzzReport> {
   const running = new Set<FuzzStep>();
   const finished: FuzzStep[] = [];
   let suspects: readonly FuzzStep[] = [];
-  let next = 0;
+  let heavyCount = 0;
+  let lightCount = 0;
+  let stepCount = 0;
   let requestCount = 0;
   let peakBytes = 0;
   let isOver = false;
   let isTooLarge = false;
-  let heavyTurn: Promise<unknown> = Promise.resolve();
 
   function giveUp(failure: string): void {
     if (!isOver) {
@@ -97,6 +105,7 @@ export async function runFuzz(options: FuzzOptions): Promise<FuzzReport> {
 
   async function runStep(step: FuzzStep): Promise<void> {
     running.add(step);
+    stepCount++;
     const { name, protocol } = step.attack;
     const counts = outcomes.get(name) ?? new Map<Outcome, number>();
     outcomes.set(name, counts);
@@ -112,16 +121,16 @@ export async function runFuzz(options: FuzzOptions): Promise<FuzzReport> {
     finished.splice(0, finished.length - rememberedSteps);
   }
 
-  async function runLane(): Promise<void> {
+  /** Heavy attacks have one lane, all others the rest. */
+  async function runLane(_: unknown, lane: number): Promise<void> {
+    const isHeavy = lane === 0;
+    const isOtherKind = options.step !== undefined && (options.step % 2 === 1) !== isHeavy;
+    if (isOtherKind || attacksOfKind(attacks, isHeavy).length === 0) {
+      return;
+    }
     while (!isOver) {
-      const step = planStep(seed, options.step ?? next++, attacks);
-      if (step.attack.isHeavy) {
-        const before = heavyTurn;
-        heavyTurn = before.then(() => (isOver ? undefined : runStep(step)));
-        await heavyTurn;
-      } else {
-        await runStep(step);
-      }
+      const number = options.step ?? (isHeavy ? 2 * heavyCount++ + 1 : 2 * lightCount++);
+      await runStep(planStep(seed, number, attacks));
     }
   }
 
@@ -132,7 +141,7 @@ export async function runFuzz(options: FuzzOptions): Promise<FuzzReport> {
       if (memory && count % 10 === 0) {
         residentBytes.push(memory.bytes);
         onProgress(
-          `seed ${seed}, step ${next}, ${requestCount} requests, ` +
+          `seed ${seed}, ${stepCount} attacks, ${requestCount} requests, ` +
             `${Math.round(memory.bytes / 1e6)} MB, ${running.size} attacks under way`,
         );
       }
@@ -184,7 +193,7 @@ export async function runFuzz(options: FuzzOptions): Promise<FuzzReport> {
       seed,
       isTls,
       pid: server.pid,
-      stepCount: next,
+      stepCount,
       requestCount,
       outcomes,
       residentBytes,

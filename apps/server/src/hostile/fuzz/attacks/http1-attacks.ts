@@ -97,7 +97,7 @@ export const http1Attacks: readonly Attack[] = [
       const steps: Step[] = [
         { kind: "stop-reading" },
         { kind: "flood", bytes: Buffer.concat(Array(50).fill(bytes)), count: count / 50 },
-        wait(random.int(1_000, 12_000)),
+        wait(random.int(1_000, 25_000)),
         leave(random),
       ];
       return [script(steps, count)];
