@@ -1,9 +1,8 @@
 import assert from "node:assert/strict";
 import { suite, test } from "node:test";
 import { needsTools } from "@parley/testing/tools";
-import { allAttacks } from "./attacks/all-attacks.ts";
 import { formatReport } from "./format-report.ts";
-import { planStep, runFuzz } from "./run-fuzz.ts";
+import { chosenAttacks, planStep, runFuzz } from "./run-fuzz.ts";
 
 const runs = [
   { name: "cleartext", isTls: false, seed: 20_261, options: {} },
@@ -29,7 +28,8 @@ suite("a server under attack lives, forgets, and serves others", () => {
 });
 
 test("a seed sends the same again", () => {
-  for (let number = 0; number < 60; number++) {
-    assert.deepEqual(planStep(7, number, allAttacks), planStep(7, number, allAttacks));
+  const attacks = chosenAttacks({ without: heaviest });
+  for (let number = 0; number < 30; number++) {
+    assert.deepEqual(planStep(7, number, attacks), planStep(7, number, attacks));
   }
 });
