@@ -1,6 +1,4 @@
-import { toBinary } from "@bufbuild/protobuf";
 import { frameMessages } from "@parley/host/envelope";
-import { type Message, MessageSchema } from "@parley/proto/chat/v1";
 import type { FramesToWrite } from "../log/frames.ts";
 import type { TurnTaker } from "./fair-turns.ts";
 
@@ -12,7 +10,7 @@ const maxWaitingBytes = 1024 * 1024;
 const maxWriteBytes = 64 * 1024;
 
 interface Answer {
-  readonly message: Message;
+  readonly bytes: Uint8Array;
   readonly onTaken: (() => void) | undefined;
 }
 
@@ -37,34 +35,35 @@ export class ChatAnswers implements TurnTaker {
     );
   }
 
-  /** @param onTaken - called when the message is about to be written */
-  push(message: Message, onTaken?: () => void): void {
-    this.#waiting.push({ message, onTaken });
-    this.#bytes += message.content.length;
+  /**
+   * @param bytes - a message in wire form
+   * @param onTaken - called when it is about to be written
+   */
+  push(bytes: Uint8Array, onTaken?: () => void): void {
+    this.#waiting.push({ bytes, onTaken });
+    this.#bytes += bytes.byteLength;
     this.#onChange();
   }
 
-  /** Takes the oldest answers, encoded and framed together. */
+  /** Takes the oldest answers, framed together. */
   take(): FramesToWrite | undefined {
-    const encoded: Uint8Array[] = [];
-    let bytes = 0;
-    for (const { message, onTaken } of this.#waiting) {
-      const answer = toBinary(MessageSchema, message);
-      if (encoded.length > 0 && bytes + answer.byteLength > maxWriteBytes) {
+    const taken: Uint8Array[] = [];
+    let takenBytes = 0;
+    for (const { bytes, onTaken } of this.#waiting) {
+      if (taken.length > 0 && takenBytes + bytes.byteLength > maxWriteBytes) {
         break;
       }
-      encoded.push(answer);
-      bytes += answer.byteLength;
-      this.#bytes -= message.content.length;
+      taken.push(bytes);
+      takenBytes += bytes.byteLength;
       onTaken?.();
     }
-    this.#waiting =
-      encoded.length === this.#waiting.length ? [] : this.#waiting.slice(encoded.length);
+    this.#waiting = taken.length === this.#waiting.length ? [] : this.#waiting.slice(taken.length);
+    this.#bytes -= takenBytes;
     if (!this.isFull) {
       this.#letGoOn();
     }
-    return encoded.length > 0
-      ? { bytes: frameMessages(encoded), messageCount: encoded.length }
+    return taken.length > 0
+      ? { bytes: frameMessages(taken), messageCount: taken.length }
       : undefined;
   }
 

@@ -1,12 +1,14 @@
+import { toBinary } from "@bufbuild/protobuf";
 import { batchesOf } from "@parley/host/frame-stream";
-import { type Message, MessageType } from "@parley/proto/chat/v1";
+import { type Message, MessageSchema, MessageType } from "@parley/proto/chat/v1";
 import { AppendPipeline } from "../log/append-pipeline.ts";
 import { toRecord } from "../log/payload.ts";
 import type { ChatAnswers } from "./chat-answers.ts";
 import { type ChatContext, resolvePosition } from "./chat-context.ts";
 import { checkChatMessage } from "./check-chat-message.ts";
+import { encodeEcho } from "./encode-echo.ts";
 import type { JoinedRooms } from "./joined-rooms.ts";
-import { echo, welcome } from "./server-messages.ts";
+import { welcome } from "./server-messages.ts";
 import { invalidMessage } from "./service-errors.ts";
 
 /** What the caller of one Chat stream sends: it is done in order, and answered in order. */
@@ -26,7 +28,7 @@ export class ChatRequests {
     this.#answers = answers;
     this.#rooms = rooms;
     this.#appends = new AppendPipeline(context.log, (message, { sequence }) =>
-      answers.push(echo(message, sequence)),
+      answers.push(encodeEcho(message, sequence)),
     );
   }
 
@@ -117,21 +119,22 @@ export class ChatRequests {
     const hasPosition = epoch !== "" || sequence > 0n;
     const current = this.#rooms.cursor(room);
     if (current && !hasPosition) {
-      this.#answers.push(echo(message, current.position));
+      this.#answers.push(encodeEcho(message, current.position));
       return;
     }
     const start = hasPosition ? await resolvePosition(this.#context, room, message, "") : "head";
     const joined = await this.#rooms.join(room, user, start);
     if (joined) {
       const { cursor, begin } = joined;
-      this.#answers.push(echo(message, cursor.startedAfter));
-      this.#answers.push(welcome(cursor, user, this.#context.log.epoch), begin);
+      this.#answers.push(encodeEcho(message, cursor.startedAfter));
+      const greeting = welcome(cursor, user, this.#context.log.epoch);
+      this.#answers.push(toBinary(MessageSchema, greeting), begin);
     }
   }
 
   async #leave(message: Message): Promise<void> {
     await this.#appends.flush();
     this.#rooms.leave(message.room);
-    this.#answers.push(echo(message, 0));
+    this.#answers.push(encodeEcho(message, 0));
   }
 }

@@ -65,19 +65,6 @@ function presence(cursor: Cursor, { type, user, atMs }: PresenceEvent): Message 
   });
 }
 
-/** The message that answers one of a Chat stream, with the sequence that it got, if any. */
-export function echo({ id, content, room }: Message, sequence: number): Message {
-  return create(MessageSchema, {
-    id: `echo_${id}`,
-    user: "Server",
-    content: `Echo: ${content}`,
-    room,
-    timestamp: timestampNow(),
-    type: MessageType.SYSTEM,
-    sequence: BigInt(sequence),
-  });
-}
-
 /** The message that a Chat stream gets every few seconds. */
 export function alive(): Message {
   return create(MessageSchema, {
