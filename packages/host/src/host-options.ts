@@ -16,7 +16,7 @@ export type HostLimits = Omit<ListenerOptions, "tls" | "serveStream" | "onError"
   Pick<WebSocketTunnelOptions, "maxSockets" | "firstFrameTimeoutMs"> &
   Pick<
     RoutingOptions,
-    "readMaxBytes" | "writeMaxBytes" | "maxTimeoutMs" | "bodyTimeoutMs" | "memory"
+    "readMaxBytes" | "writeMaxBytes" | "maxTimeoutMs" | "bodyTimeoutMs" | "maxJsonValues" | "memory"
   >;
 
 /**

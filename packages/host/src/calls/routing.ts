@@ -34,6 +34,11 @@ export interface RoutingOptions extends ConnectRouterOptions {
    * 0 for no limit. Calls that take a stream of messages have none: they may be quiet.
    */
   readonly bodyTimeoutMs?: number;
+  /**
+   * How many values a message of JSON may have: with more it is refused with
+   * RESOURCE_EXHAUSTED before it is parsed, which could take seconds. Default 100_000.
+   */
+  readonly maxJsonValues?: number;
   /** Bounds of what calls hold in memory because their callers are slow. */
   readonly memory?: CallMemoryOptions;
   /** Other full names that services are called by, and the names that they go to. */
@@ -112,7 +117,7 @@ const defaultMaxMessageBytes = 4 * 1024 * 1024;
  */
 export function createRouting(options: RoutingOptions): Routing {
   const { routes, validate, observers = [], aliases = {}, bodyTimeoutMs = 120_000 } = options;
-  const { onError = () => {} } = options;
+  const { maxJsonValues = 100_000, onError = () => {} } = options;
   const calls = new CallRegistry({ observers, onError });
   const memory = new CallMemory(options.memory);
   const base = resolve(pickConnectOptions(options), {
@@ -123,7 +128,7 @@ export function createRouting(options: RoutingOptions): Routing {
     // Each field that nobody knows would be kept as an object of its own, of which a message
     // can have millions.
     binaryOptions: { readUnknownFields: false },
-    acceptCompression: limitDecompression([compressionGzip, compressionBrotli]),
+    acceptCompression: limitDecompression([compressionGzip, compressionBrotli], { maxJsonValues }),
   });
   const services = new Set<DescService>();
   const methods: RoutedMethod[] = [];
@@ -139,7 +144,7 @@ export function createRouting(options: RoutingOptions): Routing {
       requestGate: openRequestGate(resolved.requestGate),
     });
     const { maxTimeoutMs } = resolved;
-    const options = { calls, memory, bodyTimeoutMs, validate, maxTimeoutMs };
+    const options = { calls, memory, bodyTimeoutMs, maxJsonValues, validate, maxTimeoutMs };
     handlers.push(...stock.handlers.splice(0).map((handler) => serveStock(handler, options)));
   }
 

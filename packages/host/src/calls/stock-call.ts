@@ -41,6 +41,7 @@ export interface StockOptions {
   readonly calls: CallRegistry;
   readonly memory: CallMemory;
   readonly bodyTimeoutMs: number;
+  readonly maxJsonValues: number;
   readonly validate: ((method: DescMethod, message: Message, index: number) => void) | undefined;
 }
 
@@ -325,6 +326,9 @@ class StockCall implements Call {
     this.#body = guardBody(body as AsyncIterable<Uint8Array>, {
       isEnveloped: this.protocol !== "connect" || this.kind !== "unary",
       timeoutMs: takesOne ? this.#options.bodyTimeoutMs : 0,
+      maxJsonValues: isReadableJson(this.#incoming.header)
+        ? this.#options.maxJsonValues
+        : undefined,
       hold: this.#hold,
     });
     return this.#body;
@@ -402,6 +406,14 @@ function protocolOf(header: Headers): Call["protocol"] {
     return "connect";
   }
   return contentType.startsWith("application/grpc-web") ? "grpc-web" : "grpc";
+}
+
+/** Whether messages are JSON; whether an enveloped one is compressed is told by itself. */
+function isReadableJson(header: Headers): boolean {
+  return (
+    /^application\/(?:.*\+)?json/i.test(header.get("content-type") ?? "") &&
+    (header.get("content-encoding") ?? "identity") === "identity"
+  );
 }
 
 function isAbortError(reason: unknown): boolean {

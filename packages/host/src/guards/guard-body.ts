@@ -1,5 +1,6 @@
 import { Code, ConnectError } from "@connectrpc/connect";
 import type { Hold } from "../limits/call-memory.ts";
+import { createJsonValueCounter } from "./json-value-counter.ts";
 import { createPieceGatherer } from "./piece-gatherer.ts";
 
 /** Options for {@link guardBody}. */
@@ -8,6 +9,8 @@ export interface BodyGuardOptions {
   readonly isEnveloped: boolean;
   /** How long the body may take to arrive whole, in milliseconds; 0 for no limit. */
   readonly timeoutMs: number;
+  /** How many values a message may have; undefined when it is no JSON, or not readable. */
+  readonly maxJsonValues: number | undefined;
   /** Counts what has arrived of a message that is not complete. */
   readonly hold: Pick<Hold, "bytes" | "tryAdd" | "resize">;
 }
@@ -28,7 +31,7 @@ const uncountedBytes = 65_536;
  */
 export function guardBody(
   body: AsyncIterable<Uint8Array>,
-  { isEnveloped, timeoutMs, hold }: BodyGuardOptions,
+  { isEnveloped, timeoutMs, maxJsonValues, hold }: BodyGuardOptions,
 ): GuardedBody {
   let failure: ConnectError | undefined;
   let rejectPending = (_error: ConnectError) => {};
@@ -52,7 +55,8 @@ export function guardBody(
 
   async function* read(): AsyncGenerator<Uint8Array, undefined> {
     const pieces = body[Symbol.asyncIterator]();
-    const gatherer = createPieceGatherer(isEnveloped);
+    const counter = maxJsonValues === undefined ? undefined : createJsonValueCounter(maxJsonValues);
+    const gatherer = createPieceGatherer(isEnveloped, counter);
     let isOver = false;
     let messageBytes = 0;
     const timer =

@@ -1,3 +1,5 @@
+import type { JsonValueCounter } from "./json-value-counter.ts";
+
 /** From so many bytes on a piece is passed on as it is. */
 const pieceBytes = 65_536;
 
@@ -19,13 +21,19 @@ export interface PieceGatherer {
  * Connect's reader of envelopes keeps a list of the pieces of a message and counts them
  * all with each new one: a message that arrives byte by byte costs the square of its
  * length, and hundreds of bytes of memory for each of its own.
+ *
+ * @param counter - shown each uncompressed message, as it arrives; what it throws is thrown
  */
-export function createPieceGatherer(isEnveloped: boolean): PieceGatherer {
+export function createPieceGatherer(
+  isEnveloped: boolean,
+  counter?: Pick<JsonValueCounter, "reset" | "push">,
+): PieceGatherer {
   let held = new Uint8Array(0);
   let heldBytes = 0;
   // Where in an envelope the body stands: 1 byte of flags, 4 of length, the message.
   let headerBytes = 0;
   let messageBytesLeft = 0;
+  let isCompressed = false;
 
   /** How much of the piece reaches to the end of a header or a message. */
   function completeBytes(piece: Uint8Array): number {
@@ -33,12 +41,21 @@ export function createPieceGatherer(isEnveloped: boolean): PieceGatherer {
     for (let offset = 0; offset < piece.length; ) {
       if (headerBytes < 5) {
         // The first byte has the flags, and no part in the length.
-        messageBytesLeft = headerBytes > 0 ? messageBytesLeft * 256 + (piece[offset] ?? 0) : 0;
+        if (headerBytes === 0) {
+          messageBytesLeft = 0;
+          isCompressed = ((piece[offset] ?? 0) & 1) === 1;
+          counter?.reset();
+        } else {
+          messageBytesLeft = messageBytesLeft * 256 + (piece[offset] ?? 0);
+        }
         headerBytes++;
         offset++;
         complete = headerBytes === 5 ? offset : complete;
       } else {
         const taken = Math.min(messageBytesLeft, piece.length - offset);
+        if (!isCompressed) {
+          counter?.push(piece.subarray(offset, offset + taken));
+        }
         messageBytesLeft -= taken;
         offset += taken;
       }
@@ -71,6 +88,9 @@ export function createPieceGatherer(isEnveloped: boolean): PieceGatherer {
   return {
     push(piece) {
       const complete = isEnveloped ? completeBytes(piece) : 0;
+      if (!isEnveloped) {
+        counter?.push(piece);
+      }
       const released = heldBytes + piece.length >= pieceBytes ? piece.length : complete;
       if (heldBytes === 0 && released === piece.length) {
         return piece;

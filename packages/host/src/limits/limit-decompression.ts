@@ -1,4 +1,5 @@
 import type { Compression } from "@connectrpc/connect/protocol";
+import { checkJsonValues } from "../guards/json-value-counter.ts";
 
 /** Options for {@link limitDecompression}. */
 export interface DecompressionLimits {
@@ -7,6 +8,8 @@ export interface DecompressionLimits {
    * has for it.
    */
   readonly maxConcurrent?: number;
+  /** How many values a message of JSON may have. Default 100_000. */
+  readonly maxJsonValues?: number;
 }
 
 /**
@@ -20,7 +23,7 @@ export interface DecompressionLimits {
  */
 export function limitDecompression(
   compressions: readonly Compression[],
-  { maxConcurrent = 4 }: DecompressionLimits = {},
+  { maxConcurrent = 4, maxJsonValues = 100_000 }: DecompressionLimits = {},
 ): Compression[] {
   const waiting: (() => void)[] = [];
   let freeCount = maxConcurrent;
@@ -46,6 +49,11 @@ export function limitDecompression(
 
   return compressions.map((compression) => ({
     ...compression,
-    decompress: (bytes, readMaxBytes) => inTurn(() => compression.decompress(bytes, readMaxBytes)),
+    decompress: (bytes, readMaxBytes) =>
+      inTurn(async () => {
+        const message = await compression.decompress(bytes, readMaxBytes);
+        checkJsonValues(message, maxJsonValues);
+        return message;
+      }),
   }));
 }
