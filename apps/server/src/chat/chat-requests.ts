@@ -1,4 +1,5 @@
 import { toBinary } from "@bufbuild/protobuf";
+import { Code, ConnectError } from "@connectrpc/connect";
 import { batchesOf } from "@parley/host/frame-stream";
 import { type Message, MessageSchema, MessageType } from "@parley/proto/chat/v1";
 import { AppendPipeline } from "../log/append-pipeline.ts";
@@ -10,6 +11,9 @@ import { encodeEcho } from "./encode-echo.ts";
 import type { JoinedRooms } from "./joined-rooms.ts";
 import { welcome } from "./server-messages.ts";
 import { invalidMessage } from "./service-errors.ts";
+
+/** How many rooms one stream may receive, as the contract says: each costs a cursor. */
+const maxRooms = 1_000;
 
 /** What the caller of one Chat stream sends: it is done in order, and answered in order. */
 export class ChatRequests {
@@ -121,6 +125,12 @@ export class ChatRequests {
     if (current && !hasPosition) {
       this.#answers.push(encodeEcho(message, current.position));
       return;
+    }
+    if (!current && this.#rooms.count >= maxRooms) {
+      throw new ConnectError(
+        `a Chat stream receives ${maxRooms} rooms at most: leave one, or open another stream`,
+        Code.ResourceExhausted,
+      );
     }
     const start = hasPosition ? await resolvePosition(this.#context, room, message, "") : "head";
     const joined = await this.#rooms.join(room, user, start);

@@ -66,6 +66,16 @@ for (const [way, read] of Object.entries(waysToRead)) {
       return { context, chat };
     };
 
+    test("receives no more rooms than the contract says", async (t) => {
+      const { context, chat } = await open(t);
+      for (let count = 0; count < 1_000; count++) {
+        await join(chat, { room: `room ${count}` });
+      }
+      chat.say({ type: MessageType.JOIN, room: "one more" });
+      await assert.rejects(chat.next(), { code: Code.ResourceExhausted });
+      assert.equal(context.rooms.subscriptionCount, 0, "they are left with the stream");
+    });
+
     test("is answered in order, to the last message", async (t) => {
       const { chat } = await open(t);
       for (const id of ["1", "2", "3"]) {

@@ -20,6 +20,10 @@ export class JoinedRooms {
     this.#onChange = onChange;
   }
 
+  get count(): number {
+    return this.#rooms.size;
+  }
+
   /** The cursor of a room that is joined. */
   cursor(room: string): Cursor | undefined {
     return this.#rooms.get(room)?.cursor;

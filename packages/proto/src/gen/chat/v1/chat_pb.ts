@@ -770,7 +770,8 @@ export const ChatService: GenService<{
    * - A JOIN message makes the stream receive its room from then on, welcome
    *   first, as SubscribeMessages does with presence. Its `epoch` and
    *   `sequence`, when set, are the position to resume after.
-   * - A LEAVE message stops that.
+   * - A LEAVE message stops that. A stream receives 1,000 rooms at most; a JOIN
+   *   beyond that ends it with RESOURCE_EXHAUSTED.
    *
    * Each is answered, in order, by a SYSTEM message from user "Server" with id
    * "echo_<id>" and content "Echo: <content>". For a CHAT message, the echo
