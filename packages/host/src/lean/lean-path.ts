@@ -53,21 +53,21 @@ export function createLeanPath(routing: Routing, { requestOf }: LeanPathOptions)
     headers: IncomingHttpHeaders,
     request: (stream: T) => CallRequest,
   ): boolean {
-    const method = methods.get(headers[":path"] as string);
+    const target = methods.get(headers[":path"] as string);
     const protocol = leanProtocols.get(headers["content-type"] as string);
     if (
-      method === undefined ||
+      target === undefined ||
       protocol === undefined ||
       headers[":method"] !== "POST" ||
-      !protocol.serves(method.method.methodKind) ||
-      !isEnabled(protocol.name, method, headers) ||
+      !protocol.serves(target.method.methodKind) ||
+      !isEnabled(protocol.name, target, headers) ||
       (headers[protocol.encodingHeader] ?? "identity") !== "identity" ||
       (headers["connect-protocol-version"] ?? "1") !== "1"
     ) {
       return false;
     }
     callCount += 1;
-    LeanCall.serve(stream, headers, method, protocol, request(stream));
+    LeanCall.serve({ stream, headers, target, protocol, request: request(stream) });
     return true;
   }
 

@@ -44,6 +44,22 @@ export function sendOn(stream: LeanStream, send: () => void): boolean {
   return false;
 }
 
+/**
+ * Writes to a stream as {@link sendOn} sends. Returns whether it has room for more, or undefined
+ * when it could not be written to.
+ */
+export function writeOn(stream: LeanStream, bytes: Uint8Array): boolean | undefined {
+  if (!isGone(stream)) {
+    try {
+      return stream.write(bytes);
+    } catch {
+      // Told by the return value.
+    }
+  }
+  stream.destroy();
+  return undefined;
+}
+
 // The listeners are the same for all streams: a call costs no closures for them.
 
 const ownerKey = Symbol("the owner of a stream");
