@@ -1,4 +1,4 @@
-import type { ConnectRouter, ServiceImpl } from "@connectrpc/connect";
+import type { ConnectRouter, Interceptor, ServiceImpl } from "@connectrpc/connect";
 import { EchoService } from "../gen/testing/v1/echo_pb.ts";
 
 // What the README's snippets take for granted: a service of the reader's own.
@@ -8,6 +8,8 @@ const yourService: Partial<ServiceImpl<typeof EchoService>> = {
 };
 
 Object.assign(globalThis, {
+  authenticate: ((next) => (request) => next(request)) as Interceptor,
+  eventsUntil: async function* () {},
   routes: (router: ConnectRouter) => router.service(EchoService, yourService),
   yourService,
   YourService: EchoService,
