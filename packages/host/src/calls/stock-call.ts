@@ -140,7 +140,9 @@ class StockCall implements Call {
     }
     this.request.onClosed(() => {
       this.#hold.release();
-      this.#end(callerLeft());
+      if (this.#begun) {
+        this.#end(callerLeft());
+      }
     });
     clampTimeout(this.#incoming.header, this.#options.maxTimeoutMs);
     try {

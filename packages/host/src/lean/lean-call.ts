@@ -373,7 +373,9 @@ export class LeanCall extends LeanCallView implements FrameSink, StreamOwner {
   }
 
   onStreamClose(): void {
-    this.#finish(callerLeft());
+    if (!this.hasEnded) {
+      this.#finish(callerLeft());
+    }
     this.#hold?.release();
   }
 }
