@@ -19,6 +19,7 @@ import { createCallTracing } from "./calls/call-tracing.ts";
 import { createDrain, type Drain } from "./calls/drain.ts";
 import { createRouting, type RouteContext, type Routing } from "./calls/routing.ts";
 import { createFastifyContext } from "./fastify-context.ts";
+import { file_google_rpc_error_details } from "./gen/google/rpc/error_details_pb.ts";
 import type { HostOptions } from "./host-options.ts";
 import { createLeanPath, type LeanPath } from "./lean/lean-path.ts";
 import { createListener, type Listener } from "./listener/listener.ts";
@@ -200,7 +201,9 @@ function addRoutes(
   options.routes(recorded, context);
   health?.routes(recorded);
   if (options.reflection !== false) {
-    reflectionRoutes([...services], options.reflection)(router);
+    // Of what a drain sends.
+    const fallbackFiles = [file_google_rpc_error_details];
+    reflectionRoutes([...services], { ...options.reflection, fallbackFiles })(router);
   }
 }
 

@@ -2,6 +2,7 @@ import { setMaxListeners } from "node:events";
 import { Code, ConnectError } from "@connectrpc/connect";
 import { Health } from "../gen/health/v1/health_pb.ts";
 import type { Call, CallObservation, CallObserver } from "./call.ts";
+import { maxTimerMs } from "./clamp-timeout.ts";
 
 /** Options for {@link CallRegistry}. */
 export interface CallRegistryOptions {
@@ -66,6 +67,18 @@ export class CallRegistry {
     return { observations, refusal: isInFlight(call) ? this.#refuse?.() : undefined };
   }
 
+  /** Runs what a call does within all that its observers put around it. */
+  run<T>({ observations }: BegunCall, action: () => T): T {
+    let run = action;
+    for (const observation of observations) {
+      if (observation.run) {
+        const inner = run;
+        run = () => runWithin(observation, inner, this.#onError);
+      }
+    }
+    return run();
+  }
+
   /** Tells the observers of a call how it ended. A call that has ended is left alone. */
   end(call: Call, { observations }: BegunCall, error: ConnectError | undefined): void {
     if (!this.#open.delete(call)) {
@@ -118,7 +131,7 @@ export class CallRegistry {
   async idle(timeoutMs: number): Promise<boolean> {
     if (this.#inFlightCount > 0) {
       const { promise, resolve } = Promise.withResolvers<void>();
-      const timer = setTimeout(resolve, timeoutMs);
+      const timer = setTimeout(resolve, Math.min(timeoutMs, maxTimerMs));
       this.#onIdle = resolve;
       await promise;
       clearTimeout(timer);
@@ -128,16 +141,39 @@ export class CallRegistry {
   }
 }
 
-/** Runs what a call does within all that its observers put around it. */
-export function runObserved<T>(observations: readonly CallObservation[], action: () => T): T {
-  let run = action;
-  for (const observation of observations) {
-    if (observation.run) {
-      const inner = run;
-      run = () => (observation as Required<CallObservation>).run(inner);
+/** What came of an action, whatever an observer around it does. */
+type Result<T> = { readonly value: T } | { readonly error: unknown };
+
+function runWithin<T>(
+  observation: CallObservation,
+  action: () => T,
+  onError: (error: unknown) => void,
+): T {
+  let result: Result<T> | undefined;
+  const attempt = () => {
+    try {
+      const value = action();
+      result = { value };
+      return value;
+    } catch (error) {
+      result = { error };
+      throw error;
+    }
+  };
+  try {
+    observation.run?.(attempt);
+  } catch (error) {
+    if (!result || !("error" in result) || result.error !== error) {
+      onError(error);
     }
   }
-  return run();
+  if (!result) {
+    return action();
+  }
+  if ("error" in result) {
+    throw result.error;
+  }
+  return result.value;
 }
 
 /** What the caller is told of an error: one that is not meant for callers is INTERNAL. */

@@ -25,7 +25,7 @@ export interface CallRequest {
   readonly httpVersion: string;
   /** The connection that it came on: an HTTP/2 session, or a socket. */
   readonly connection: object;
-  /** Calls back once when its response is on its way, or its caller gone. */
+  /** Calls back once when its response is on its way, or its caller gone; at once if it is. */
   onClosed(callback: () => void): void;
 }
 
@@ -37,7 +37,7 @@ export interface HostedRequest {
   readonly raw: {
     readonly httpVersion: string;
     readonly socket: object;
-    readonly stream?: { readonly session?: object | undefined };
+    readonly stream?: { readonly session?: object | undefined; readonly destroyed?: boolean };
   };
 }
 
@@ -63,7 +63,14 @@ export function fromFastifyRequest(
     peer: peerOf(socket),
     httpVersion: raw.httpVersion,
     connection: raw.stream?.session ?? raw.socket,
-    onClosed: (callback) => response.once("close", callback),
+    onClosed(callback) {
+      // A hook may have waited for something while the caller left.
+      if (response.closed || raw.stream?.destroyed) {
+        callback();
+      } else {
+        response.once("close", callback);
+      }
+    },
   };
 }
 

@@ -143,8 +143,9 @@ export function createRouting(options: RoutingOptions): Routing {
       interceptors: [stockInterceptor, ...resolved.interceptors],
       requestGate: openRequestGate(resolved.requestGate),
     });
-    const { maxTimeoutMs } = resolved;
-    const options = { calls, memory, bodyTimeoutMs, maxJsonValues, validate, maxTimeoutMs };
+    const { maxTimeoutMs, shutdownSignal } = resolved;
+    const limits = { bodyTimeoutMs, maxJsonValues, maxTimeoutMs };
+    const options = { ...limits, calls, memory, validate, shutdownSignal };
     handlers.push(...stock.handlers.splice(0).map((handler) => serveStock(handler, options)));
   }
 

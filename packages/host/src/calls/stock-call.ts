@@ -22,13 +22,7 @@ import { findTrailerError } from "@connectrpc/connect/protocol-grpc";
 import { type GuardedBody, guardBody } from "../guards/guard-body.ts";
 import type { CallMemory, Hold } from "../limits/call-memory.ts";
 import { type Call, callKey } from "./call.ts";
-import {
-  type BegunCall,
-  type CallRegistry,
-  callerLeft,
-  runObserved,
-  toCallerError,
-} from "./call-registry.ts";
+import { type BegunCall, type CallRegistry, callerLeft, toCallerError } from "./call-registry.ts";
 import type { CallRequest } from "./call-request.ts";
 import { asCallerFault } from "./caller-fault.ts";
 import { clampTimeout } from "./clamp-timeout.ts";
@@ -42,6 +36,8 @@ export interface StockOptions {
   readonly memory: CallMemory;
   readonly bodyTimeoutMs: number;
   readonly maxJsonValues: number;
+  /** Aborts the signals of handlers, which does not end their calls. */
+  readonly shutdownSignal: AbortSignal | undefined;
   readonly validate: ((method: DescMethod, message: Message, index: number) => void) | undefined;
 }
 
@@ -115,7 +111,9 @@ class StockCall implements Call {
   #context: HandlerContext | undefined;
   #failure: ConnectError | undefined;
   #error: ConnectError | undefined;
-  #rejectPending = (_error: ConnectError): void => {};
+  #hasLeft = false;
+  /** What the call waits for: its handler, and room in memory that this has asked for. */
+  readonly #pending = new Set<(error: ConnectError) => void>();
 
   constructor(method: DescMethod, incoming: UniversalServerRequest, options: StockOptions) {
     this.service = method.parent.typeName;
@@ -139,6 +137,7 @@ class StockCall implements Call {
       signal.addEventListener("abort", onAbort, { once: true });
     }
     this.request.onClosed(() => {
+      this.#hasLeft = true;
       this.#hold.release();
       if (this.#begun) {
         this.#end(callerLeft());
@@ -174,6 +173,10 @@ class StockCall implements Call {
       }
     });
     this.#begun = this.#options.calls.begin(this, this.#incoming.header);
+    if (this.#hasLeft) {
+      this.#end(callerLeft());
+      throw callerLeft();
+    }
     const refusal = this.#begun.refusal ?? this.#failure;
     if (refusal) {
       this.#error = refusal;
@@ -194,7 +197,9 @@ class StockCall implements Call {
   fail(error: ConnectError): void {
     this.#failure ??= error;
     // Before the abort, so that the caller gets this error, not the handler's.
-    this.#rejectPending(this.#failure);
+    for (const reject of this.#pending) {
+      reject(this.#failure);
+    }
     this.#body?.giveUp(this.#failure);
     this.#controller.abort(this.#failure);
   }
@@ -297,6 +302,7 @@ class StockCall implements Call {
           return result;
         }
         if (this.kind === "unary") {
+          // In the place of what its handler has reserved.
           this.#hold.resize(result.value.byteLength);
         } else {
           await this.#untilTaken(result.value.byteLength);
@@ -344,16 +350,22 @@ class StockCall implements Call {
     }
   }
 
-  /** A piece is held until the next one is asked for. */
+  /** A piece is held until the next one is asked for, unless its handler has seen to that. */
   async #untilTaken(bytes: number): Promise<void> {
+    if (this.#hasReserved) {
+      return;
+    }
     this.#hold.resize(0);
-    if (bytes > uncountedBytes) {
-      await this.#hold.reserve(bytes);
+    const room = bytes > uncountedBytes ? this.#hold.reserve(bytes) : undefined;
+    if (room) {
+      // A call that has failed meanwhile says so in what follows.
+      await this.#untilFailed(() => room).catch(() => this.#hold.stopWaiting());
     }
   }
 
   #run<T>(action: () => Promise<T>): Promise<T> {
-    return this.#untilFailed(() => runObserved(this.#begun?.observations ?? [], action));
+    const begun = this.#begun;
+    return this.#untilFailed(() => (begun ? this.#options.calls.run(begun, action) : action()));
   }
 
   // Not Promise.race with one promise for the whole call: each message would leave a reaction
@@ -364,8 +376,9 @@ class StockCall implements Call {
         reject(this.#failure);
         return;
       }
-      this.#rejectPending = reject;
-      run().then(resolve, reject);
+      this.#pending.add(reject);
+      const settle = () => this.#pending.delete(reject);
+      run().then(resolve, reject).finally(settle);
     });
   }
 
@@ -386,9 +399,16 @@ class StockCall implements Call {
   /** What went wrong beside the handler: in reading the request, or in writing the response. */
   #untoldError(): ConnectError | undefined {
     const { signal, responseTrailer } = this.#context ?? {};
+    const reason = signal?.aborted ? signal.reason : undefined;
     // Connect aborts the signal in the end: with what broke, or because all was well.
-    if (signal?.aborted && !isAbortError(signal.reason)) {
-      return asCallerFault(toCallerError(signal.reason));
+    const isUntold =
+      reason !== undefined &&
+      !isAbortError(reason) &&
+      reason !== this.#options.shutdownSignal?.reason;
+    if (isUntold) {
+      const error = toCallerError(reason);
+      // Once the handler has answered, it is the answer that broke, in being written.
+      return this.sentCount === 0 ? asCallerFault(error) : error;
     }
     return responseTrailer && findTrailerError(responseTrailer);
   }
@@ -398,6 +418,10 @@ class StockCall implements Call {
     this.#begun = undefined;
     if (begun) {
       this.#options.calls.end(this, begun, error);
+    }
+    if (!this.contextValues.get(callRequestKey)) {
+      // Nobody tells when it has left.
+      this.#hold.release();
     }
   }
 }

@@ -1,4 +1,5 @@
 import { Code, ConnectError } from "@connectrpc/connect";
+import { asCallerFault } from "../calls/caller-fault.ts";
 import { envelopeHeaderBytes } from "./envelope.ts";
 
 const compressedFlag = 0b1;
@@ -18,6 +19,8 @@ export interface EnvelopeReader {
    * @throws ConnectError for a message that is too large, compressed or misplaced.
    */
   read(chunk: Buffer): Uint8Array[];
+  /** @throws ConnectError for what `read` has left to be told. */
+  check(): void;
   /** @throws ConnectError as `read` does, and when the body ended in the middle of a message. */
   end(): void;
   /** How much is held of a message that is not complete, in bytes. */
@@ -65,6 +68,12 @@ export function createEnvelopeReader(maxMessageBytes: number): EnvelopeReader {
     heldBytes = neededBytes;
   }
 
+  function check(): void {
+    if (failure) {
+      throw asCallerFault(failure);
+    }
+  }
+
   function release(): Buffer {
     const released = held.subarray(0, heldBytes);
     held = Buffer.alloc(0);
@@ -76,10 +85,9 @@ export function createEnvelopeReader(maxMessageBytes: number): EnvelopeReader {
     get heldBytes() {
       return heldBytes;
     },
+    check,
     read(chunk) {
-      if (failure) {
-        throw failure;
-      }
+      check();
       let rest = chunk;
       if (heldBytes > 0) {
         hold(chunk);
@@ -115,9 +123,7 @@ export function createEnvelopeReader(maxMessageBytes: number): EnvelopeReader {
       return messages;
     },
     end() {
-      if (failure) {
-        throw failure;
-      }
+      check();
       if (heldBytes > 0) {
         throw new ConnectError(
           wantedBytes > 0

@@ -3,9 +3,9 @@ import { frameMessages } from "./envelope.ts";
 import type { FrameSink } from "./frame-stream.ts";
 
 /**
- * Writes messages to a sink as they come, and ends it. When the call ends before that, the
- * iteration is told to return, and nobody waits for what it is in the midst of. Does not
- * reject: whatever throws fails the sink.
+ * Writes messages to a sink as they come, and ends it. None is asked for while the sink is
+ * full. When the call ends before that, the iteration is told to return, and nobody waits for
+ * what it is in the midst of. Does not reject: whatever the messages are, the sink is told.
  *
  * @param encode - may throw, which ends the call
  */
@@ -17,19 +17,25 @@ export async function writeMessages(
   let iterator: AsyncIterator<Message> | undefined;
   let hasClosed = false;
   let wake = () => {};
-  // Not awaited: a generator returns only once what it awaits has settled.
-  const stop = () => void giveUp(iterator);
+  const awake = () =>
+    new Promise<void>((resolve) => {
+      wake = resolve;
+    });
   sink.source = {
     onDrain: () => wake(),
     onClose() {
       hasClosed = true;
-      stop();
+      stop(iterator);
       wake();
     },
   };
   try {
     iterator = messages[Symbol.asyncIterator]();
     while (!hasClosed) {
+      if (sink.isFull) {
+        await awake();
+        continue;
+      }
       const result = await iterator.next();
       if (hasClosed) {
         return;
@@ -40,22 +46,21 @@ export async function writeMessages(
       }
       const hasRoom = sink.write(frameMessages([encode(result.value)]), 1);
       if (!hasRoom && !hasClosed) {
-        await new Promise<void>((resolve) => {
-          wake = resolve;
-        });
+        await awake();
       }
     }
   } catch (error) {
     if (!hasClosed) {
-      stop();
       sink.fail(error);
     }
   }
 }
 
-/** Ends an iteration whose messages nobody wants any more, nor what it has to say of that. */
-async function giveUp(iterator: AsyncIterator<Message> | undefined): Promise<void> {
+/** Not awaited: a generator returns only once what it awaits has settled. */
+async function stop(iterator: AsyncIterator<Message> | undefined): Promise<void> {
   try {
     await iterator?.return?.();
-  } catch {}
+  } catch {
+    // The call has ended: nobody is left to be told.
+  }
 }

@@ -1,4 +1,5 @@
 import { Code, ConnectError } from "@connectrpc/connect";
+import { maxTimerMs } from "../calls/clamp-timeout.ts";
 import type { Hold } from "../limits/call-memory.ts";
 import { createJsonValueCounter } from "./json-value-counter.ts";
 import { createPieceGatherer } from "./piece-gatherer.ts";
@@ -61,14 +62,15 @@ export function guardBody(
     let messageBytes = 0;
     const timer =
       timeoutMs > 0
-        ? setTimeout(() => giveUp(lateBody(timeoutMs)), Math.min(timeoutMs, 2 ** 31 - 1)).unref()
+        ? setTimeout(() => giveUp(lateBody(timeoutMs)), Math.min(timeoutMs, maxTimerMs)).unref()
         : undefined;
     try {
       while (!isOver) {
         const result = await untilGivenUp(() => pieces.next());
         isOver = result.done === true;
         const gathered = result.done ? gatherer.rest() : gatherer.push(result.value);
-        messageBytes = gatherer.isBetweenMessages ? 0 : messageBytes + (result.value?.length ?? 0);
+        const isWhole = isOver || gatherer.isBetweenMessages;
+        messageBytes = isWhole ? 0 : messageBytes + (result.value?.length ?? 0);
         countBytes(messageBytes);
         if (gathered !== undefined) {
           yield gathered;

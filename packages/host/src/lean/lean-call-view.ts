@@ -138,6 +138,10 @@ export abstract class LeanCallView implements LeanCallState, ResponseParts {
     return changedOnly(this.#responseTrailer);
   }
 
+  get jsonOptions(): ResponseParts["jsonOptions"] {
+    return this.target.options.jsonOptions;
+  }
+
   /** Interceptors may have put other headers in the place of the handler's. */
   protected takeHeaders(response: UnaryResponse | StreamResponse): void {
     if (response !== this.ownResponse) {

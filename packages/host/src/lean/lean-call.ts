@@ -1,6 +1,6 @@
 import { type Message, toBinary } from "@bufbuild/protobuf";
 import { Code, ConnectError, type StreamResponse } from "@connectrpc/connect";
-import { type BegunCall, callerLeft, runObserved, toCallerError } from "../calls/call-registry.ts";
+import { type BegunCall, callerLeft, toCallerError } from "../calls/call-registry.ts";
 import { maxTimerMs } from "../calls/clamp-timeout.ts";
 import { takeUnsendable } from "../calls/header-check.ts";
 import {
@@ -71,7 +71,7 @@ export class LeanCall extends LeanCallView implements FrameSink, StreamOwner {
       routing.calls.end(this, this.#begun, this.error);
       return;
     }
-    const refusal = this.#begun.refusal ?? timeoutError;
+    const { refusal } = this.#begun;
     if (refusal) {
       this.fail(refusal);
       return;
@@ -81,9 +81,9 @@ export class LeanCall extends LeanCallView implements FrameSink, StreamOwner {
     }
     this.#startTimer();
     if (options.requestGate) {
-      this.#passGate(options.requestGate);
+      this.#passGate(options.requestGate, timeoutError);
     } else {
-      this.#reader = LeanRequest.read(this);
+      this.#read(timeoutError);
     }
   }
 
@@ -150,7 +150,7 @@ export class LeanCall extends LeanCallView implements FrameSink, StreamOwner {
       this.#isDrainAwaited = true;
       awaitDrain(stream);
     }
-    if (frames.byteLength > uncountedBytes) {
+    if (frames.byteLength > uncountedBytes && !this.#hasReserved) {
       this.#holdWritten(stream.writableLength);
     }
     return false;
@@ -221,15 +221,26 @@ export class LeanCall extends LeanCallView implements FrameSink, StreamOwner {
 
   // The request
 
-  async #passGate(gate: NonNullable<LeanMethod["options"]["requestGate"]>): Promise<void> {
+  async #passGate(
+    gate: NonNullable<LeanMethod["options"]["requestGate"]>,
+    timeoutError: ConnectError | undefined,
+  ): Promise<void> {
     try {
       const request = createLeanRequest(this, this.#requestHeader as Headers, undefined);
       await gate(new LeanHandlerContext(request));
       if (!this.hasEnded) {
-        this.#reader = LeanRequest.read(this);
+        this.#read(timeoutError);
       }
     } catch (error) {
       this.fail(error);
+    }
+  }
+
+  #read(timeoutError: ConnectError | undefined): void {
+    if (timeoutError) {
+      this.fail(timeoutError);
+    } else {
+      this.#reader = LeanRequest.read(this);
     }
   }
 
@@ -244,8 +255,8 @@ export class LeanCall extends LeanCallView implements FrameSink, StreamOwner {
       }
       const request = createLeanRequest(this, this.#requestHeader as Headers, message);
       this.#requestHeader = undefined;
-      const { observations = [] } = this.#begun ?? {};
-      await runObserved(observations, () => this.#invoke(request));
+      const { calls } = this.target.routing;
+      await calls.run(this.#begun as BegunCall, () => this.#invoke(request));
     } catch (error) {
       this.fail(error);
     }
@@ -321,6 +332,7 @@ export class LeanCall extends LeanCallView implements FrameSink, StreamOwner {
     if (this.#begun) {
       this.target.routing.calls.end(this, this.#begun, error);
     }
+    this.#hold?.stopWaiting();
     if (isGone(this.carrier)) {
       this.#hold?.release();
     } else if (!this.carrier.readableEnded) {
@@ -356,9 +368,9 @@ export class LeanCall extends LeanCallView implements FrameSink, StreamOwner {
 
   onRequestEnd(): void {
     const reader = this.#reader;
+    // A response may live long: what read its request, and what arrived of it, need not.
+    this.#reader = undefined;
     if (this.kind !== "unary") {
-      // A response may live long: what read its request need not.
-      this.#reader = undefined;
       stopReading(this.carrier);
     }
     reader?.onEnd();

@@ -45,6 +45,7 @@ export class SingleEnvelopeReader implements SingleMessageReader {
     for (const message of this.#envelopes.read(chunk)) {
       this.#take(message);
     }
+    this.#envelopes.check();
   }
 
   get heldBytes(): number {
@@ -121,8 +122,10 @@ export interface BatchOptions {
   /** The largest message. */
   readonly maxBytes: number;
   readonly decoder: MessageDecoder;
-  /** Whether the call has ended. */
-  readonly isEnded: () => boolean;
+  /** Why the call has ended, when it has. */
+  readonly endReason: () => ConnectError | undefined;
+  /** Given what wakes the reader when the call has ended while it waits. */
+  readonly onWait: (wake: () => void) => void;
   /** Told how much is held of a message that is not complete, in bytes; may throw. */
   readonly onHeld: (bytes: number) => void;
 }
@@ -136,7 +139,7 @@ export interface BatchOptions {
  */
 export async function* readMessageBatches(
   stream: LeanStream,
-  { maxBytes, decoder, isEnded, onHeld }: BatchOptions,
+  { maxBytes, decoder, endReason, onWait, onHeld }: BatchOptions,
 ): AsyncGenerator<readonly Message[]> {
   const envelopes = createEnvelopeReader(maxBytes);
   const chunks: Buffer[] = [];
@@ -163,6 +166,7 @@ export async function* readMessageBatches(
       if (error !== undefined) {
         throw asCallerFault(error);
       }
+      envelopes.check();
     } else if (finished) {
       const { error } = decodeUntilError(() => {
         envelopes.end();
@@ -172,12 +176,13 @@ export async function* readMessageBatches(
         throw asCallerFault(error);
       }
       return;
-    } else if (isEnded() || isGone(stream)) {
-      throw callerLeft();
+    } else if (endReason() || isGone(stream)) {
+      throw endReason() ?? callerLeft();
     } else {
       stream.resume();
       await new Promise<void>((resolve) => {
         wake = resolve;
+        onWait(resolve);
       });
     }
   }

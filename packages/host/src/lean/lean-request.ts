@@ -1,6 +1,8 @@
 import { fromBinary, type Message } from "@bufbuild/protobuf";
 import { Code, ConnectError } from "@connectrpc/connect";
+import { callerLeft } from "../calls/call-registry.ts";
 import { asCallerFault } from "../calls/caller-fault.ts";
+import { maxTimerMs } from "../calls/clamp-timeout.ts";
 import { type BatchStream, OneMessage, readBatches } from "../frames/frame-stream.ts";
 import { lateBody, noRoom } from "../guards/guard-body.ts";
 import type { Hold } from "../limits/call-memory.ts";
@@ -19,6 +21,8 @@ export interface RequestOwner {
   readonly carrier: LeanStream;
   readonly isEnveloped: boolean;
   readonly hasEnded: boolean;
+  /** Why it has ended, when it has. */
+  readonly error: ConnectError | undefined;
   receivedCount: number;
   held(): Hold;
   /** Called once, when the request has begun that is a stream, or is there that is not. */
@@ -35,6 +39,8 @@ export class LeanRequest implements MessageDecoder {
   #single: SingleMessageReader | undefined;
   #timer: NodeJS.Timeout | undefined;
   #heldBytes = 0;
+  /** Tells what reads a stream of messages that the call has ended. */
+  #wake: (() => void) | undefined;
 
   private constructor(owner: RequestOwner) {
     this.#owner = owner;
@@ -54,7 +60,8 @@ export class LeanRequest implements MessageDecoder {
       : new WholeBodyReader(options.readMaxBytes, request);
     const { bodyTimeoutMs } = routing;
     if (bodyTimeoutMs > 0) {
-      request.#timer = setTimeout(onLateBody, bodyTimeoutMs, owner, bodyTimeoutMs);
+      const timerMs = Math.min(bodyTimeoutMs, maxTimerMs);
+      request.#timer = setTimeout(onLateBody, timerMs, owner, bodyTimeoutMs);
     }
     startReading(owner.carrier);
     return request;
@@ -62,9 +69,12 @@ export class LeanRequest implements MessageDecoder {
 
   onChunk(chunk: Buffer): void {
     const single = this.#single;
+    if (this.#owner.hasEnded || !single) {
+      return;
+    }
     try {
-      single?.push(chunk);
-      this.#countHeld(single?.heldBytes ?? 0);
+      single.push(chunk);
+      this.#countHeld(single.heldBytes);
     } catch (error) {
       this.#owner.carrier.pause();
       this.#owner.fail(asCallerFault(error));
@@ -80,6 +90,7 @@ export class LeanRequest implements MessageDecoder {
     let message: Message;
     try {
       message = this.#single.end();
+      this.#countHeld(0);
     } catch (error) {
       owner.fail(asCallerFault(error));
       return;
@@ -90,6 +101,7 @@ export class LeanRequest implements MessageDecoder {
   /** Waits no longer for what is to come. */
   stop(): void {
     clearTimeout(this.#timer);
+    this.#wake?.();
   }
 
   /** @throws ConnectError when the bytes are no message of the method, or one that may not be. */
@@ -102,8 +114,9 @@ export class LeanRequest implements MessageDecoder {
       // As the stock path has it, and gRPC's list of codes.
       throw new ConnectError(`parse binary: ${(error as Error).message}`, Code.Internal);
     }
-    routing.validate?.(method, message, this.#owner.receivedCount);
+    const index = this.#owner.receivedCount;
     this.#owner.receivedCount += 1;
+    routing.validate?.(method, message, index);
     return message;
   }
 
@@ -114,7 +127,10 @@ export class LeanRequest implements MessageDecoder {
       readMessageBatches(owner.carrier, {
         maxBytes: owner.target.options.readMaxBytes,
         decoder: this,
-        isEnded: () => owner.hasEnded,
+        endReason: () => (owner.hasEnded ? (owner.error ?? callerLeft()) : undefined),
+        onWait: (wake) => {
+          this.#wake = wake;
+        },
         onHeld: (bytes) => this.#countHeld(bytes),
       });
     return {

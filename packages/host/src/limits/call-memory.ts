@@ -1,3 +1,5 @@
+import { maxTimerMs } from "../calls/clamp-timeout.ts";
+
 /** Options for {@link CallMemory}. */
 export interface CallMemoryOptions {
   /**
@@ -109,26 +111,34 @@ export class CallMemory {
   }
 
   leave(account: Account, hold: Hold): void {
-    const index =
-      account.waiting.length > 0 ? account.waiting.findIndex((waiter) => waiter.hold === hold) : -1;
-    if (index >= 0) {
-      account.waiting.splice(index, 1)[0]?.resolve();
+    const left = account.waiting.filter((waiter) => waiter.hold === hold);
+    if (left.length > 0) {
+      const others = account.waiting.filter((waiter) => waiter.hold !== hold);
+      account.waiting.splice(0, account.waiting.length, ...others);
+      for (const { resolve } of left) {
+        resolve();
+      }
       this.#grant(account);
     }
   }
 
   /** Makes room among all in time: the connection of what was held longest is destroyed. */
   evictLater(): void {
-    this.#evictionTimer ??= setTimeout(() => {
-      this.#evictionTimer = undefined;
-      const [oldest] = this.#holds;
-      if (oldest && performance.now() - oldest.sinceMs >= this.#maxHoldMs) {
-        (oldest.connection as { destroy?: () => void }).destroy?.();
-      }
-      if (this.#waitingForOthers.size > 0) {
-        this.evictLater();
-      }
-    }, this.#maxHoldMs / 2).unref();
+    this.#evictionTimer ??= setTimeout(
+      () => {
+        this.#evictionTimer = undefined;
+        const [oldest] = this.#holds;
+        if (oldest && performance.now() - oldest.sinceMs >= this.#maxHoldMs) {
+          // One whose connection cannot be destroyed must not stand in front of others.
+          this.#holds.delete(oldest);
+          (oldest.connection as { destroy?: () => void }).destroy?.();
+        }
+        if (this.#waitingForOthers.size > 0) {
+          this.evictLater();
+        }
+      },
+      Math.min(this.#maxHoldMs / 2, maxTimerMs),
+    ).unref();
   }
 
   /** Lets those who wait for a connection's room have it, in order. */
@@ -156,6 +166,7 @@ export class Hold {
   readonly #account: Account;
   #bytes = 0;
   #sinceMs = 0;
+  #isReleased = false;
 
   constructor(memory: CallMemory, account: Account) {
     this.#memory = memory;
@@ -177,10 +188,13 @@ export class Hold {
 
   /**
    * Waits for room for so many bytes more, then holds them; undefined when it need not wait.
-   * {@link Hold.release} ends the wait, and nothing is held then.
+   * {@link Hold.release} and {@link Hold.stopWaiting} end the wait, and no more is held then.
    */
   reserve(more: number): Promise<void> | undefined {
     const { waiting } = this.#account;
+    if (this.#isReleased) {
+      return undefined;
+    }
     if (
       waiting.length === 0 &&
       this.#memory.fits(this.#account, more) &&
@@ -196,6 +210,10 @@ export class Hold {
 
   /** Holds so many bytes more if there is room for them. False when there is none. */
   tryAdd(more: number): boolean {
+    if (this.#isReleased || more <= 0) {
+      this.resize(this.#bytes + more);
+      return true;
+    }
     const hasRoom = this.#memory.fitsAmongAll(more);
     if (!hasRoom) {
       this.#memory.evictLater();
@@ -209,6 +227,10 @@ export class Hold {
 
   /** Holds so many bytes from now on, whether they fit or not. */
   resize(bytes: number): void {
+    // What ends late, a handler whose caller has left for example, has nobody to release it.
+    if (this.#isReleased) {
+      return;
+    }
     if (this.#bytes === 0 && bytes > 0) {
       this.#sinceMs = performance.now();
     }
@@ -219,9 +241,15 @@ export class Hold {
     }
   }
 
-  /** Holds nothing any more, and waits no longer. */
-  release(): void {
+  /** Waits no longer: who waits goes on, and holds what it held. */
+  stopWaiting(): void {
     this.#memory.leave(this.#account, this);
+  }
+
+  /** Holds nothing any more, waits no longer, and never does again. */
+  release(): void {
+    this.stopWaiting();
     this.resize(0);
+    this.#isReleased = true;
   }
 }

@@ -74,7 +74,13 @@ export function createHttp1Server(
   front.on("newListener", (event) => {
     if (event === "upgrade" && server.listenerCount("upgrade") === 0) {
       server.on("upgrade", (request, socket, head) => {
+        const isBehindOthers = (connections.get(socket as Socket)?.count ?? 0) > 0;
         connections.delete(socket as Socket);
+        if (isBehindOthers) {
+          // Node hands the connection over though answers are still to be written on it.
+          socket.destroy();
+          return;
+        }
         front.emit("upgrade", request, socket, head);
       });
     }

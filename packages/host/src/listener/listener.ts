@@ -7,6 +7,7 @@ import type {
 } from "node:http2";
 import { createServer as createNetServer, Server as NetServer, type Socket } from "node:net";
 import { createServer as createTlsServer, type TLSSocket, type TlsOptions } from "node:tls";
+import { maxTimerMs } from "../calls/clamp-timeout.ts";
 import { checkAuthority } from "./check-authority.ts";
 import { createHttp1Server, type Http1Server } from "./http1-server.ts";
 import { createHttp2Server, type Http2Server } from "./http2-server.ts";
@@ -211,7 +212,7 @@ export function createListener(options: ListenerOptions = {}): Listener {
 
   function close({ timeoutMs = closeTimeoutMs }: { readonly timeoutMs?: number } = {}) {
     closed ??= closeGracefully();
-    const timer = setTimeout(destroyConnections, timeoutMs);
+    const timer = setTimeout(destroyConnections, Math.min(timeoutMs, maxTimerMs));
     return closed.finally(() => clearTimeout(timer));
   }
 

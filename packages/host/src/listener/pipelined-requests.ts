@@ -49,7 +49,8 @@ export class PipelinedRequests {
     this.#waiting.push({ response, serve });
     if (this.#waiting.length > maxWaitingAtOnce) {
       this.#socket.destroy();
-    } else if (this.#waiting.length > maxWaiting && !this.#isPaused) {
+    } else if (this.#waiting.length > maxWaiting) {
+      // Each time: Node resumes by itself what it has paused for an answer that waits.
       this.#isPaused = true;
       this.#socket.pause();
     }

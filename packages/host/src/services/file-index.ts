@@ -18,21 +18,37 @@ export interface FileIndex {
   extensionsOf(messageName: string): ReadonlyMap<number, DescFile> | undefined;
 }
 
-/** Indexes these files and everything that they import. */
-export function createFileIndex(files: Iterable<DescFile>): FileIndex {
+/**
+ * Indexes these files and everything that they import.
+ *
+ * @param fallbacks - files that are indexed, with what they import, unless their name or
+ *   something that they declare is known by then
+ */
+export function createFileIndex(
+  files: Iterable<DescFile>,
+  fallbacks: Iterable<DescFile> = [],
+): FileIndex {
   const filesByName = new Map<string, DescFile>();
   const filesBySymbol = new Map<string, DescFile>();
   const extensions = new Map<string, Map<number, DescFile>>();
 
-  const pending = [...files];
-  for (const file of pending) {
-    const { name } = file.proto;
-    if (!filesByName.has(name)) {
-      filesByName.set(name, file);
-      pending.push(...file.dependencies);
-      for (const symbol of symbolsOf(file)) {
-        filesBySymbol.set(symbol, file);
+  function add(more: Iterable<DescFile>): void {
+    const pending = [...more];
+    for (const file of pending) {
+      const { name } = file.proto;
+      if (!filesByName.has(name)) {
+        filesByName.set(name, file);
+        pending.push(...file.dependencies);
+        for (const symbol of symbolsOf(file)) {
+          filesBySymbol.set(symbol, file);
+        }
       }
+    }
+  }
+  add(files);
+  for (const file of fallbacks) {
+    if (![...symbolsOf(file)].some((symbol) => filesBySymbol.has(symbol))) {
+      add([file]);
     }
   }
   for (const file of filesByName.values()) {

@@ -18,6 +18,11 @@ export interface ReflectionOptions {
    * messages that travel in a google.protobuf.Any. With all that they import.
    */
   readonly files?: readonly DescFile[];
+  /**
+   * The same, for files that others may have too: one is described unless a file of its
+   * name, or of something that it declares, is described already.
+   */
+  readonly fallbackFiles?: readonly DescFile[];
 }
 
 type Request = ServerReflectionRequest | ServerReflectionRequestV1Alpha;
@@ -52,7 +57,10 @@ export function reflectionRoutes(
 
   async function* serve<T extends Request>(requests: AsyncIterable<T>) {
     // Built for the first client that asks: most processes never see one.
-    index ??= createFileIndex([...listed.map((service) => service.file), ...(options.files ?? [])]);
+    index ??= createFileIndex(
+      [...listed.map((service) => service.file), ...(options.files ?? [])],
+      options.fallbackFiles,
+    );
     const sent = new Set<DescFile>();
     for await (const request of requests) {
       yield {

@@ -26,8 +26,8 @@ export function createConnectStreaming(): LeanProtocol {
     serves: (kind) => kind !== "unary",
     encodingHeader: "connect-content-encoding",
     timeout,
-    ...withEnvelopedEnd(contentType, okEnd, ({ trailer, error }) => {
-      const json = endStreamToJson(trailer ?? new Headers(), error, undefined);
+    ...withEnvelopedEnd(contentType, okEnd, ({ trailer, error, jsonOptions }) => {
+      const json = endStreamToJson(trailer ?? new Headers(), error, jsonOptions);
       return frameMessages([Buffer.from(JSON.stringify(json))], endStreamFlag);
     }),
   };
@@ -47,7 +47,7 @@ export function createConnectUnary(): LeanProtocol {
       throw new Error("a unary response has no beginning of its own");
     },
     end(stream, parts) {
-      const { error, trailer } = parts;
+      const { error, trailer, jsonOptions } = parts;
       if (!error) {
         throw new Error("a unary response has a message");
       }
@@ -57,9 +57,9 @@ export function createConnectUnary(): LeanProtocol {
           header.append(name, value);
         });
       }
-      const body = errorToJsonBytes(error, undefined);
+      const body = errorToJsonBytes(error, jsonOptions);
       const status = codeToHttpStatus(error.code);
-      sendUnary(stream, status, "application/json", body, { header, trailer, error });
+      sendUnary(stream, status, "application/json", body, { header, trailer, error, jsonOptions });
     },
     respond: (stream, message, parts) => sendUnary(stream, 200, contentType, message, parts),
   };

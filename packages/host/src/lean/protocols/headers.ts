@@ -26,5 +26,9 @@ export function toNodeHeaders(header: Headers): OutgoingHttpHeaders {
   header.forEach((value, name) => {
     headers[name] = value;
   });
+  if (headers["set-cookie"] !== undefined) {
+    // The one that comes more than once: its values cannot be put together.
+    headers["set-cookie"] = header.getSetCookie();
+  }
   return headers;
 }

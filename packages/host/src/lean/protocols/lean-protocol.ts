@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders, OutgoingHttpHeaders } from "node:http2";
 import type { DescMethod } from "@bufbuild/protobuf";
-import type { ConnectError } from "@connectrpc/connect";
+import type { ConnectError, ConnectRouterOptions } from "@connectrpc/connect";
 import type { LeanStream } from "../lean-stream.ts";
 
 /** What a response consists of beside its messages. */
@@ -8,6 +8,8 @@ export interface ResponseParts {
   readonly header: Headers | undefined;
   readonly trailer: Headers | undefined;
   readonly error: ConnectError | undefined;
+  /** Where the protocol has an error as JSON: how to write its details. */
+  readonly jsonOptions: ConnectRouterOptions["jsonOptions"];
 }
 
 /** What differs between the protocols that the lean path speaks. */
