@@ -143,9 +143,9 @@ export function createRouting(options: RoutingOptions): Routing {
       interceptors: [stockInterceptor, ...resolved.interceptors],
       requestGate: openRequestGate(resolved.requestGate),
     });
-    const { maxTimeoutMs, shutdownSignal } = resolved;
+    const { maxTimeoutMs } = resolved;
     const limits = { bodyTimeoutMs, maxJsonValues, maxTimeoutMs };
-    const options = { ...limits, calls, memory, validate, shutdownSignal };
+    const options = { ...limits, calls, memory, validate };
     handlers.push(...stock.handlers.splice(0).map((handler) => serveStock(handler, options)));
   }
 

@@ -36,8 +36,6 @@ export interface StockOptions {
   readonly memory: CallMemory;
   readonly bodyTimeoutMs: number;
   readonly maxJsonValues: number;
-  /** Aborts the signals of handlers, which does not end their calls. */
-  readonly shutdownSignal: AbortSignal | undefined;
   readonly validate: ((method: DescMethod, message: Message, index: number) => void) | undefined;
 }
 
@@ -69,8 +67,9 @@ export function openRequestGate(
   gate: ((context: HandlerContext) => void | Promise<void>) | undefined,
 ): (context: HandlerContext) => void | Promise<void> {
   return (context) => {
-    context.values.get(stockCallKey)?.open(context);
-    return gate?.(context);
+    const call = context.values.get(stockCallKey);
+    call?.open(context);
+    return gate && call ? call.passGate(() => gate(context)) : gate?.(context);
   };
 }
 
@@ -111,6 +110,8 @@ class StockCall implements Call {
   #context: HandlerContext | undefined;
   #failure: ConnectError | undefined;
   #error: ConnectError | undefined;
+  /** What broke in Connect's own part: in reading the request, or in writing the response. */
+  #broken: unknown;
   #hasLeft = false;
   /** What the call waits for: its handler, and room in memory that this has asked for. */
   readonly #pending = new Set<(error: ConnectError) => void>();
@@ -165,6 +166,7 @@ class StockCall implements Call {
   /** Begins the call, whose protocol is known to be one; throws when it is refused. */
   open(context: HandlerContext): void {
     this.#context = context;
+    this.#watchAbort(context);
     context.signal.addEventListener("abort", () => {
       const { reason } = context.signal;
       // As on the lean path, whatever its handler does. What else aborts is told to that alone.
@@ -181,6 +183,15 @@ class StockCall implements Call {
     if (refusal) {
       this.#error = refusal;
       throw refusal;
+    }
+  }
+
+  /** Runs a gate, whose refusal is the call's end. */
+  async passGate(gate: () => void | Promise<void>): Promise<void> {
+    try {
+      await this.#untilFailed(async () => gate());
+    } catch (error) {
+      throw this.#failed(error);
     }
   }
 
@@ -279,7 +290,9 @@ class StockCall implements Call {
         }
       },
       return: async (value) => {
-        this.#error ??= callerLeft();
+        if (this.#hasLeft || this.#incoming.signal.aborted) {
+          this.#error ??= callerLeft();
+        }
         return (await inner?.return?.(value)) ?? { done: true, value };
       },
       throw: async (error) => {
@@ -391,26 +404,29 @@ class StockCall implements Call {
 
   /** The error that the caller is told. When the caller has gone, that is why it failed. */
   #failed(error: unknown): ConnectError {
-    this.#error ??=
-      this.#failure ?? (this.#incoming.signal.aborted ? callerLeft() : toCallerError(error));
-    return this.#failure ?? toCallerError(error);
+    const told = this.#failure ?? toCallerError(error);
+    takeUnsendable(told.metadata);
+    this.#error ??= !this.#failure && this.#incoming.signal.aborted ? callerLeft() : told;
+    return told;
   }
 
   /** What went wrong beside the handler: in reading the request, or in writing the response. */
   #untoldError(): ConnectError | undefined {
-    const { signal, responseTrailer } = this.#context ?? {};
-    const reason = signal?.aborted ? signal.reason : undefined;
-    // Connect aborts the signal in the end: with what broke, or because all was well.
-    const isUntold =
-      reason !== undefined &&
-      !isAbortError(reason) &&
-      reason !== this.#options.shutdownSignal?.reason;
-    if (isUntold) {
-      const error = toCallerError(reason);
+    if (this.#broken !== undefined) {
+      const error = toCallerError(this.#broken);
       // Once the handler has answered, it is the answer that broke, in being written.
       return this.sentCount === 0 ? asCallerFault(error) : error;
     }
-    return responseTrailer && findTrailerError(responseTrailer);
+    return this.#context && findTrailerError(this.#context.responseTrailer);
+  }
+
+  /** Connect's handlers tell what broke to nobody but their context. */
+  #watchAbort(context: HandlerContext & { abort?: (reason?: unknown) => void }): void {
+    const { abort } = context;
+    context.abort = (reason) => {
+      this.#broken ??= reason;
+      abort?.(reason);
+    };
   }
 
   #end(error: ConnectError | undefined): void {
@@ -440,10 +456,6 @@ function isReadableJson(header: Headers): boolean {
     /^application\/(?:.*\+)?json/i.test(header.get("content-type") ?? "") &&
     (header.get("content-encoding") ?? "identity") === "identity"
   );
-}
-
-function isAbortError(reason: unknown): boolean {
-  return reason instanceof DOMException && reason.name === "AbortError";
 }
 
 /** A request of which nobody has told anything. */
