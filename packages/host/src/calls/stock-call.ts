@@ -69,7 +69,7 @@ export function openRequestGate(
   return (context) => {
     const call = context.values.get(stockCallKey);
     call?.open(context);
-    return gate && call ? call.passGate(() => gate(context)) : gate?.(context);
+    return call ? call.passGate(gate && (() => gate(context))) : gate?.(context);
   };
 }
 
@@ -112,6 +112,7 @@ class StockCall implements Call {
   #error: ConnectError | undefined;
   /** What broke in Connect's own part: in reading the request, or in writing the response. */
   #broken: unknown;
+  #timeoutError: ConnectError | undefined;
   #hasLeft = false;
   /** What the call waits for: its handler, and room in memory that this has asked for. */
   readonly #pending = new Set<(error: ConnectError) => void>();
@@ -144,7 +145,8 @@ class StockCall implements Call {
         this.#end(callerLeft());
       }
     });
-    clampTimeout(this.#incoming.header, this.#options.maxTimeoutMs);
+    const { maxTimeoutMs } = this.#options;
+    this.#timeoutError = clampTimeout(this.#incoming.header, this.protocol, maxTimeoutMs);
     try {
       const response = await handler({
         ...this.#incoming,
@@ -186,10 +188,15 @@ class StockCall implements Call {
     }
   }
 
-  /** Runs a gate, whose refusal is the call's end. */
-  async passGate(gate: () => void | Promise<void>): Promise<void> {
+  /** Runs a gate, if there is one: its refusal is the call's end. */
+  async passGate(gate: (() => void | Promise<void>) | undefined): Promise<void> {
     try {
-      await this.#untilFailed(async () => gate());
+      if (gate) {
+        await this.#untilFailed(async () => gate());
+      }
+      if (this.#timeoutError) {
+        throw asCallerFault(this.#timeoutError);
+      }
     } catch (error) {
       throw this.#failed(error);
     }

@@ -1,7 +1,7 @@
 import type { Http2Server } from "node:http2";
 import type { AddressInfo } from "node:net";
 import type { TestContext } from "node:test";
-import type { ConnectRouter, ServiceImpl } from "@connectrpc/connect";
+import type { ConnectRouter, ConnectRouterOptions, ServiceImpl } from "@connectrpc/connect";
 import type { FastifyInstance } from "fastify";
 import { EchoService } from "../gen/testing/v1/echo_pb.ts";
 import { createHost, type Host, type HostOptions } from "../host.ts";
@@ -12,6 +12,10 @@ export type EchoImplementation = Partial<ServiceImpl<typeof EchoService>>;
 export interface EchoServerOptions extends Omit<HostOptions, "routes"> {
   /** In place of the handlers that echo. */
   readonly handlers?: EchoImplementation | ((host: () => Host) => EchoImplementation);
+  /** The third argument of `router.service`. */
+  readonly serviceOptions?: ConnectRouterOptions;
+  /** Whether there is the echo service at all. */
+  readonly service?: boolean;
   /** Routes beside those of the echo service. */
   readonly routes?: (router: ConnectRouter) => void;
   readonly configure?: (app: FastifyInstance<Http2Server>) => void;
@@ -46,14 +50,22 @@ const echo: EchoImplementation = {
 };
 
 /** A host of an echo service, not listening. */
-export function createEchoHost({ handlers, routes, ...options }: EchoServerOptions = {}): Host {
+export function createEchoHost({
+  handlers,
+  serviceOptions,
+  service = true,
+  routes,
+  ...options
+}: EchoServerOptions = {}): Host {
   const own = typeof handlers === "function" ? handlers(() => host) : handlers;
   const host: Host = createHost({
     logger: false,
     processEvents: false,
     ...options,
     routes(router) {
-      router.service(EchoService, { ...echo, ...own });
+      if (service) {
+        router.service(EchoService, { ...echo, ...own }, serviceOptions);
+      }
       routes?.(router);
     },
   });

@@ -1,6 +1,8 @@
 import { type Client, createClient, type Transport } from "@connectrpc/connect";
 import { createConnectTransport } from "@connectrpc/connect-node";
 import { EchoService } from "../gen/testing/v1/echo_pb.ts";
+import { startRawCall } from "./raw-call.ts";
+import { openTunnel, type TunnelScope } from "./raw-tunnel.ts";
 import { createTransport } from "./transports.ts";
 import { createTunnelTransport } from "./tunnel-transport.ts";
 
@@ -85,4 +87,36 @@ export async function callOf(
 
 function textOf({ text }: { readonly text: string }): string {
   return text;
+}
+
+/**
+ * Begins a call of a client stream whose body is these bytes so far, in one piece and without
+ * an end. Resolves when its answer begins.
+ */
+export async function startRawStream(
+  t: TunnelScope,
+  { carrier, protocol }: Way,
+  url: string,
+  body: Uint8Array = Buffer.alloc(0),
+): Promise<void> {
+  const headers = {
+    "content-type":
+      protocol === "connect" ? "application/connect+proto" : `application/${protocol}+proto`,
+  };
+  if (carrier === "tunnel") {
+    const tunnel = await openTunnel(t, url, "ClientStream");
+    tunnel.request(headers);
+    if (body.length > 0) {
+      tunnel.socket.send(body);
+    }
+    await tunnel.response;
+    return;
+  }
+  const httpVersion = carrier === "http/1" ? "1.1" : "2";
+  const path = "/testing.v1.EchoService/ClientStream";
+  const call = startRawCall(t, url, { httpVersion, path, headers });
+  if (body.length > 0) {
+    call.body.write(body);
+  }
+  (await call.answer).body.resume();
 }
