@@ -237,8 +237,8 @@ for (const way of ways) {
               return {};
             },
           },
-          validate(schema, message) {
-            assert.equal(schema, EchoRequestSchema);
+          validate({ input }, message) {
+            assert.ok(input === EchoRequestSchema);
             if ((message as { text?: string }).text === "bad") {
               throw new ConnectError("bad", Code.InvalidArgument);
             }

@@ -257,8 +257,9 @@ class StockCall implements Call {
     const reader = messages[Symbol.asyncIterator]();
     try {
       for (let result = await this.#next(reader); !result.done; result = await this.#next(reader)) {
-        this.#options.validate?.(this.#method, result.value, this.receivedCount);
+        const index = this.receivedCount;
         this.receivedCount += 1;
+        this.#options.validate?.(this.#method, result.value, index);
         yield result.value;
       }
     } finally {
