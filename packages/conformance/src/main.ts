@@ -1,8 +1,6 @@
-import { spawn } from "node:child_process";
-import { once } from "node:events";
 import { join } from "node:path";
-import { createInterface } from "node:readline";
 import { parseArgs } from "node:util";
+import { type CaseSelection, caseSelections, parseSelection } from "./case-selection.ts";
 import {
   conformanceModule,
   conformanceVersion,
@@ -11,25 +9,39 @@ import {
 } from "./contract.ts";
 import { ensureGoTool, requirePrograms } from "./go-tool.ts";
 import { parseParts } from "./hosting.ts";
-import { leftOpenMark } from "./left-open-mark.ts";
+import { runSuite, type SuiteOutcome } from "./run-suite.ts";
 
-// Runs the official suite against the hosting. Ends with the line "N passed, N failed",
-// and with failure when a case failed or none ran. A server that does not end by itself
-// after its last case counts as a failed case.
-
-/** Many times what a run takes; a server that hangs must not hang its caller. */
-const runTimeoutMs = 1_200_000;
+// Runs the official suite against the hosting. Ends with the line "N passed, N failed", and
+// with failure unless all cases passed that there should be, on the path that should serve
+// them. A server that does not end by itself after its last case counts as a failed case.
 
 const { values: flags } = parseArgs({
   options: {
+    // Which cases; see case-selection.ts. Default: all that the other flags allow.
+    cases: { type: "string" },
     // Leaves a part of the hosting out.
     without: { type: "string", multiple: true, default: [] },
+    // What carries the calls: "http", or "tunnel" for WebSockets.
+    over: { type: "string", default: "http" },
+    // Answers streams by frames.
+    frames: { type: "boolean", default: false },
     // The runner's own: a pattern of the cases to run, and the HTTP traffic of failures.
     run: { type: "string", multiple: true, default: [] },
     trace: { type: "boolean", default: false },
   },
 });
 const without = parseParts(flags.without);
+const overTunnel = parseCarrier(flags.over) === "tunnel";
+const selection: CaseSelection =
+  caseSelections[
+    flags.cases
+      ? parseSelection(flags.cases)
+      : overTunnel
+        ? "tunnel"
+        : flags.frames
+          ? "frames"
+          : "all"
+  ];
 
 requirePrograms("conformance", "go", "buf");
 ensureContract();
@@ -37,41 +49,46 @@ const runner = ensureGoTool(
   { path: `${conformanceModule}/cmd/connectconformance`, version: conformanceVersion },
   join(packageFolder, ".tools"),
 );
-
-const child = spawn(
-  runner,
-  [
-    ["--mode", "server", "--conf", "config.yaml", "--verbose"],
+const outcome = await runSuite(runner, {
+  runnerFlags: [
+    ["--conf", join("config", selection.config)],
+    selection.skip?.flatMap((pattern) => ["--skip", pattern]) ?? [],
     flags.run.flatMap((pattern) => ["--run", pattern]),
     flags.trace ? ["--trace"] : [],
-    ["--", process.execPath, "src/server-program.ts"],
-    without.flatMap((part) => ["--without", part]),
   ].flat(),
-  { cwd: packageFolder, stdio: ["ignore", "pipe", "pipe"], timeout: runTimeoutMs },
-);
-const closed = once(child, "close") as Promise<[number | null, NodeJS.Signals | null]>;
-let passed = 0;
-let failed = 0;
-createInterface(child.stderr).on("line", (line) => {
-  process.stderr.write(`${line}\n`);
-  if (line.includes(leftOpenMark)) {
-    failed++;
-  }
+  serverFlags: [
+    without.flatMap((part) => ["--without", part]),
+    overTunnel ? ["--over", "tunnel"] : [],
+    flags.frames ? ["--frames"] : [],
+  ].flat(),
 });
-for await (const line of createInterface(child.stdout)) {
-  const counts = /^(\d+) passed, (\d+) failed/.exec(line);
-  if (counts) {
-    passed += Number(counts[1]);
-    failed += Number(counts[2]);
-  } else {
-    process.stdout.write(`${line}\n`);
-  }
-}
-const [exitCode, signal] = await closed;
 
-const hasPassed = exitCode === 0 && passed > 0 && failed === 0;
-if (!hasPassed) {
-  process.stdout.write(`the runner ended with ${signal ?? exitCode}\n`);
+const problems = complaintsOf(outcome);
+for (const problem of problems) {
+  process.stdout.write(`FAILED: ${problem}\n`);
 }
-process.stdout.write(`${passed} passed, ${failed} failed\n`);
-process.exitCode = hasPassed ? 0 : 1;
+process.stdout.write(`${outcome.leanPathCallCount} calls served by the lean path\n`);
+process.stdout.write(`${outcome.passed} passed, ${outcome.failed} failed\n`);
+process.exitCode = problems.length === 0 ? 0 : 1;
+
+/** What is not as it should be. Of cases picked by a pattern it is not known how many there are. */
+function complaintsOf({ ending, passed, failed, leanPathCallCount }: SuiteOutcome): string[] {
+  const isWhole = flags.run.length === 0;
+  const { caseCount } = selection;
+  const most = without.includes("lean-path") ? 0 : selection.leanPathCallCount;
+  const least = Math.max(0, most - selection.shortCallCount);
+  return [
+    ending !== 0 && `the runner ended with ${ending}`,
+    (passed === 0 || failed > 0) && `${failed} cases failed, and ${passed} passed`,
+    isWhole && passed !== caseCount && `${passed} cases passed, and not ${caseCount}`,
+    (leanPathCallCount > most || (isWhole && leanPathCallCount < least)) &&
+      `the lean path served ${leanPathCallCount} calls, and not ${least} to ${most}`,
+  ].filter((complaint) => complaint !== false);
+}
+
+function parseCarrier(name: string): "http" | "tunnel" {
+  if (name !== "http" && name !== "tunnel") {
+    throw new Error(`--over ${name}: not one of http, tunnel`);
+  }
+  return name;
+}

@@ -13,8 +13,9 @@ import { type TestCase, testCases } from "./test-cases.ts";
 import { createTestService } from "./test-service.ts";
 
 // Runs gRPC's interoperability tests against the hosting, in cleartext and over TLS. Ends
-// with the line "N passed, N failed", and with failure when a case failed or none ran. A
-// server that does not end by itself after its last case counts as a failed case.
+// with the line "N passed, N failed", and with failure unless all cases passed. A server that
+// does not end by itself after its last case counts as a failed case, and so does one whose
+// lean path has not served the calls that it should have.
 
 const clientTool = { path: "google.golang.org/grpc/interop/client", version: "v1.85.0" };
 const caseTimeoutMs = 120_000;
@@ -47,14 +48,15 @@ try {
   rmSync(folder, { recursive: true });
 }
 process.stdout.write(`${passed} passed, ${failed} failed\n`);
-process.exitCode = failed === 0 && passed > 0 ? 0 : 1;
+// Each case runs on both transports.
+process.exitCode = failed === 0 && passed > 0 && passed === 2 * cases.length ? 0 : 1;
 
 async function runCases(
   transport: string,
   tls: { readonly key: string; readonly cert: string } | undefined,
   transportFlags: readonly string[],
 ): Promise<void> {
-  const { app, drain, end } = createHosting({
+  const { app, drain, end, leanPath } = createHosting({
     routes: (router) => router.service(TestService, createTestService(`parley over ${transport}`)),
     tls,
     without,
@@ -70,11 +72,23 @@ async function runCases(
   const callCount = drain.callCount;
   const hasEnded = await end();
   if (callCount > 0 || !hasEnded) {
-    failed++;
-    process.stdout.write(
-      `FAILED: ${transport}: ${callCount} calls are left, has ended: ${hasEnded}\n`,
-    );
+    fail(`${transport}: ${callCount} calls are left, has ended: ${hasEnded}`);
   }
+  const served = leanPath?.callCount ?? 0;
+  const most = sum(cases, ({ callCount }) => (without.includes("lean-path") ? 0 : callCount));
+  const lost = sum(cases, ({ mayNotArrive }) => (mayNotArrive ? 1 : 0));
+  if (served > most || served < most - lost) {
+    fail(`${transport}: the lean path served ${served} calls; ${most} were made`);
+  }
+}
+
+function sum(of: readonly TestCase[], countOf: (testCase: TestCase) => number): number {
+  return of.reduce((total, testCase) => total + countOf(testCase), 0);
+}
+
+function fail(message: string): void {
+  failed++;
+  process.stdout.write(`FAILED: ${message}\n`);
 }
 
 async function runClient({ name, flags = [] }: TestCase, addressFlags: readonly string[]) {
@@ -95,7 +109,6 @@ async function check(name: string, action: () => Promise<void>): Promise<void> {
     passed++;
     process.stdout.write(`passed: ${name} (${Math.round(performance.now() - start)} ms)\n`);
   } catch (error) {
-    failed++;
-    process.stdout.write(`FAILED: ${name}\n${(error as Error).message}\n`);
+    fail(`${name}\n${(error as Error).message}`);
   }
 }
