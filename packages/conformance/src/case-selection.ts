@@ -39,7 +39,7 @@ export const caseSelections: Readonly<Record<CaseSelectionName, CaseSelection>> 
     leanPathCallCount: 214,
     shortCallCount: 10,
   },
-  frames: { config: "frames.yaml", caseCount: 128, leanPathCallCount: 128, shortCallCount: 4 },
+  frames: { config: "frames.yaml", caseCount: 644, leanPathCallCount: 128, shortCallCount: 4 },
 };
 
 /** Reads the value of a command's `--cases` flag; throws for a selection that there is not. */

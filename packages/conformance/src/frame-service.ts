@@ -1,42 +1,37 @@
 import { create, toBinary } from "@bufbuild/protobuf";
-import type { HandlerContext, ServiceImpl } from "@connectrpc/connect";
+import type { ServiceImpl } from "@connectrpc/connect";
+import { createFrameStream } from "@parley/host/create-frame-stream";
 import { frameMessages } from "@parley/host/envelope";
-import { type FrameSink, type FrameStream, writeFrames } from "@parley/host/frame-stream";
+import type { FrameSink } from "@parley/host/frame-stream";
 import { createConformanceService } from "./conformance-service.ts";
 import {
   type ConformanceService,
-  type ServerStreamRequest,
   type ServerStreamResponse,
   ServerStreamResponseSchema,
 } from "./gen/connectrpc/conformance/v1/service_pb.ts";
 
 /**
- * The conformance service, whose streams of the server are written as frames where the host
- * takes frames, as those of a subscription are: what is due at once in one write.
+ * The conformance service, whose streams of the server are frame streams, as subscriptions are:
+ * what is due at once is one write.
  */
 export function createFrameService(): Partial<ServiceImpl<typeof ConformanceService>> {
   const service = createConformanceService();
   const messagesOf = service.serverStream as ServiceImpl<typeof ConformanceService>["serverStream"];
   return {
     ...service,
-    serverStream: (request, context) => frameStream(request, context, messagesOf),
-  };
-}
-
-function frameStream(
-  request: ServerStreamRequest,
-  context: HandlerContext,
-  messagesOf: ServiceImpl<typeof ConformanceService>["serverStream"],
-): FrameStream<ServerStreamResponse> {
-  async function* messages() {
-    for await (const message of messagesOf(request, context)) {
-      yield create(ServerStreamResponseSchema, message);
-    }
-  }
-  const areDueAtOnce = !request.responseDefinition?.responseDelayMs;
-  return {
-    [Symbol.asyncIterator]: messages,
-    [writeFrames]: (sink) => void writeAll(messages(), sink, areDueAtOnce),
+    serverStream(request, context) {
+      async function* messages() {
+        for await (const message of messagesOf(request, context)) {
+          yield create(ServerStreamResponseSchema, message);
+        }
+      }
+      const areDueAtOnce = !request.responseDefinition?.responseDelayMs;
+      return createFrameStream(
+        ServerStreamResponseSchema,
+        (sink) => void writeAll(messages(), sink, areDueAtOnce),
+        context,
+      );
+    },
   };
 }
 
