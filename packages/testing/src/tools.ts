@@ -12,10 +12,19 @@ export interface ToolOptions {
  */
 export function needsTools(...names: string[]): ToolOptions {
   const missing = names.filter((name) => spawnSync("which", [name]).status !== 0);
-  if (missing.length === 0) {
-    return { skip: false };
-  }
-  const reason = `not on the PATH: ${missing.join(", ")}`;
+  return missing.length === 0
+    ? { skip: false }
+    : skipUnlessCi(`not on the PATH: ${missing.join(", ")}`);
+}
+
+/** The same for a test that mounts a file system, which only root may. */
+export function needsMount(): ToolOptions {
+  return process.getuid?.() === 0
+    ? needsTools("mount", "umount")
+    : skipUnlessCi("only root may mount");
+}
+
+function skipUnlessCi(reason: string): ToolOptions {
   if (process.env.CI) {
     throw new Error(`CI must not skip this test: ${reason}`);
   }

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, readFileSync, watch, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -8,10 +8,12 @@ import { fileURLToPath } from "node:url";
 import { freePort } from "@parley/testing/free-port";
 import { startServerProcess } from "@parley/testing/server-process";
 import { temporaryFolder } from "@parley/testing/temporary-folder";
+import { needsTools } from "@parley/testing/tools";
 import { commandsOf, readReadme, withoutChance } from "../testing/readme-session.ts";
 
 const readme = await readReadme();
 const root = fileURLToPath(new URL("../../../..", import.meta.url));
+const jq = needsTools("jq");
 const alias = /`(alias parley=.*)`/.exec(readme.text)?.[1] ?? "";
 
 /** A shell with a server, in a folder of its own, where `parley` is what the README makes it. */
@@ -121,7 +123,7 @@ test("the tour, and what scripts get, are as the README shows them", async (t) =
   await follow(shell, upload);
 });
 
-test("a reader in a shell survives its own restarts", { skip: lacks("jq") }, async (t) => {
+test("a reader in a shell survives its own restarts", jq, async (t) => {
   const shell = await openShell(t);
   const script = `handle() { jq -r '"handled \\(.content)"' <<<"$1"; }\n${readme.take("In scripts", "sh")}`;
   await shell.run("for word in one two; do parley send builds $word; done");
@@ -146,12 +148,8 @@ test("the line of an upload is one", async (t) => {
 });
 
 test("every block of the README was run", () => {
-  assert.deepEqual(readme.untaken(), lacks("jq") ? ['sh under "In scripts"'] : []);
+  assert.deepEqual(readme.untaken(), jq.skip ? ['sh under "In scripts"'] : []);
 });
-
-function lacks(tool: string): string | false {
-  return spawnSync("which", [tool]).status === 0 ? false : `not on the PATH: ${tool}`;
-}
 
 /** Resolves when the file holds such a text. */
 async function untilFile(path: string, text: RegExp): Promise<void> {

@@ -14,18 +14,23 @@ import { ChatService } from "@parley/proto/chat/v1";
 import { RetryInfoSchema } from "@parley/proto/google/rpc/error_details";
 import { startServerProcess } from "@parley/testing/server-process";
 import { temporaryFolder } from "@parley/testing/temporary-folder";
-import { needsTools } from "@parley/testing/tools";
+import { needsMount, needsTools } from "@parley/testing/tools";
 import { databasePath } from "../log/sqlite/database.ts";
 
 const mainPath = fileURLToPath(new URL("../main.ts", import.meta.url));
 const message = { room: "room", user: "ada", content: "hello" };
 
+/** How a server is run beside its flags. */
+interface RunOptions {
+  readonly env?: NodeJS.ProcessEnv;
+  /** A command that runs the command behind it. */
+  readonly through?: readonly string[];
+}
+
 /** Runs the server, which is to end by itself. */
-async function run(flags: readonly string[], env: NodeJS.ProcessEnv = {}) {
-  const child = spawn(process.execPath, [mainPath, ...flags], {
-    env: { ...process.env, ...env },
-    timeout: 20_000,
-  });
+async function run(flags: readonly string[], { env = {}, through = [] }: RunOptions = {}) {
+  const [program = "", ...args] = [...through, process.execPath, mainPath, ...flags];
+  const child = spawn(program, args, { env: { ...process.env, ...env }, timeout: 20_000 });
   const [stdout, stderr] = await Promise.all([text(child.stdout), text(child.stderr)]);
   if (child.exitCode === null) {
     await once(child, "exit");
@@ -38,9 +43,9 @@ async function assertEnds(
   flags: readonly string[],
   code: number,
   reason: RegExp,
-  env: NodeJS.ProcessEnv = {},
+  options: RunOptions = {},
 ) {
-  const result = await run(flags, env);
+  const result = await run(flags, options);
   assert.match(result.stderr, reason);
   assert.match(result.stderr, /^parley-server: [^\n]+\n$/, "one line, with the name first");
   assert.equal(result.code, code);
@@ -87,13 +92,11 @@ suite("flags and environment that make no sense", { concurrency: 2 }, () => {
     ["PARLEY_TLS_KEY", "/nowhere", /PARLEY_TLS_KEY.*cannot be read/],
   ];
   for (const [variable, value, reason] of variables) {
-    test(`${variable}=${value}`, () => assertEnds([], 2, reason, { [variable]: value }));
+    test(`${variable}=${value}`, () => assertEnds([], 2, reason, { env: { [variable]: value } }));
   }
 });
 
 suite("what keeps it from starting", { concurrency: 2 }, () => {
-  const isRoot = process.getuid?.() === 0;
-
   test("a port in use", async (t) => {
     const holder = createServer().listen(0, "127.0.0.1");
     t.after(() => holder.close());
@@ -118,11 +121,17 @@ suite("what keeps it from starting", { concurrency: 2 }, () => {
     await assertEnds(["--data", file, "--port", "0"], 1, /cannot use data folder/);
   });
 
-  test("a data folder that cannot be written", { skip: isRoot && "root may write" }, async (t) => {
+  // Root may write everywhere: it runs the server without the capability to do so.
+  const through =
+    process.getuid?.() === 0 ? ["setpriv", "--bounding-set=-dac_override,-dac_read_search"] : [];
+  const options = needsTools(...through.slice(0, 1));
+
+  test("a data folder that cannot be written", options, async (t) => {
     const folder = join(temporaryFolder(t), "data");
     mkdirSync(folder);
     chmodSync(folder, 0o500);
-    await assertEnds(["--data", folder, "--port", "0"], 1, /cannot use data folder/);
+    const flags = ["--data", folder, "--port", "0"];
+    await assertEnds(flags, 1, /cannot use data folder.*permission denied/, { through });
   });
 
   test("a data folder where none can be made", async (t) => {
@@ -214,9 +223,7 @@ test("--new-epoch starts one, and keeps the messages", async (t) => {
   assert.equal(third, fourth);
 });
 
-const canMount = process.getuid?.() === 0 ? needsTools("mount", "umount") : { skip: "needs root" };
-
-test("a full disk refuses messages and nothing else", canMount, async (t) => {
+test("a full disk refuses messages and nothing else", needsMount(), async (t) => {
   const folder = smallDisk(t);
   const server = await startServerProcess(["--data", folder, "--port", "0"]);
   t.after(() => server.stop("SIGKILL"));
@@ -261,7 +268,7 @@ test("a full disk refuses messages and nothing else", canMount, async (t) => {
   await next.stop();
 });
 
-test("a disk that is full at the start is told", canMount, async (t) => {
+test("a disk that is full at the start is told", needsMount(), async (t) => {
   const folder = smallDisk(t);
   const filler = spawnSync("dd", ["if=/dev/zero", `of=${join(folder, "filler")}`, "bs=4k"]);
   assert.notEqual(filler.status, 0);

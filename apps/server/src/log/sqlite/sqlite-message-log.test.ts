@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { test } from "node:test";
 import { temporaryFolder } from "@parley/testing/temporary-folder";
-import { needsTools } from "@parley/testing/tools";
+import { needsMount } from "@parley/testing/tools";
 import { contents, record, testMessageLogContract } from "../message-log.contract.ts";
 import { type MessageLog, MessageLogError, type RoomExtent } from "../message-log.ts";
 import { databasePath } from "./database.ts";
@@ -225,43 +225,45 @@ test("a folder that cannot be made or a file that is no database is refused", as
   );
 });
 
-const canMount = process.getuid?.() === 0 ? needsTools("mount", "umount") : { skip: "needs root" };
-
-test("a full or read-only disk fails with its reason and loses nothing", canMount, async (t) => {
-  const folder = temporaryFolder(t);
-  const mount = spawnSync("mount", ["-t", "tmpfs", "-o", "size=2m", "tmpfs", folder]);
-  assert.equal(mount.status, 0, String(mount.stderr));
-  try {
-    let log = await openSqliteMessageLog({ folder });
-    t.after(() => log.close());
-    const acknowledged: string[] = [];
-    const fill = async () => {
-      for (;;) {
-        const content = `${acknowledged.length} `.padEnd(20_000, "x");
-        await log.append([record("a", content)]);
-        acknowledged.push(content);
-      }
-    };
-    await assert.rejects(fill(), isLogError("full", /database or disk is full/));
-    assert.ok(acknowledged.length > 10);
-    assert.deepEqual(contents(await log.read("a", 0, "forwards", everything)), acknowledged);
-    assert.equal(spawnSync("mount", ["-o", "remount,size=4m", folder]).status, 0);
-    const [result] = await log.append([record("a", "space again")]);
-    assert.equal(result?.sequence, acknowledged.length + 1, "the failed append left no trace");
-    await log.close();
-    assert.equal(spawnSync("mount", ["-o", "remount,ro", folder]).status, 0);
-    await assert.rejects(
-      openSqliteMessageLog({ folder }),
-      isLogError("unavailable", /cannot use data folder .*read-only file system/),
-    );
-    assert.equal(spawnSync("mount", ["-o", "remount,rw", folder]).status, 0);
-    log = await openSqliteMessageLog({ folder });
-    assert.deepEqual(contents(await log.read("a", 0, "forwards", everything)), [
-      ...acknowledged,
-      "space again",
-    ]);
-    await log.close();
-  } finally {
-    spawnSync("umount", [folder]);
-  }
-});
+test(
+  "a full or read-only disk fails with its reason and loses nothing",
+  needsMount(),
+  async (t) => {
+    const folder = temporaryFolder(t);
+    const mount = spawnSync("mount", ["-t", "tmpfs", "-o", "size=2m", "tmpfs", folder]);
+    assert.equal(mount.status, 0, String(mount.stderr));
+    try {
+      let log = await openSqliteMessageLog({ folder });
+      t.after(() => log.close());
+      const acknowledged: string[] = [];
+      const fill = async () => {
+        for (;;) {
+          const content = `${acknowledged.length} `.padEnd(20_000, "x");
+          await log.append([record("a", content)]);
+          acknowledged.push(content);
+        }
+      };
+      await assert.rejects(fill(), isLogError("full", /database or disk is full/));
+      assert.ok(acknowledged.length > 10);
+      assert.deepEqual(contents(await log.read("a", 0, "forwards", everything)), acknowledged);
+      assert.equal(spawnSync("mount", ["-o", "remount,size=4m", folder]).status, 0);
+      const [result] = await log.append([record("a", "space again")]);
+      assert.equal(result?.sequence, acknowledged.length + 1, "the failed append left no trace");
+      await log.close();
+      assert.equal(spawnSync("mount", ["-o", "remount,ro", folder]).status, 0);
+      await assert.rejects(
+        openSqliteMessageLog({ folder }),
+        isLogError("unavailable", /cannot use data folder .*read-only file system/),
+      );
+      assert.equal(spawnSync("mount", ["-o", "remount,rw", folder]).status, 0);
+      log = await openSqliteMessageLog({ folder });
+      assert.deepEqual(contents(await log.read("a", 0, "forwards", everything)), [
+        ...acknowledged,
+        "space again",
+      ]);
+      await log.close();
+    } finally {
+      spawnSync("umount", [folder]);
+    }
+  },
+);
