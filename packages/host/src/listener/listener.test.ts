@@ -103,6 +103,24 @@ suite("upgrades", () => {
     assert.equal(await text(client), "taken");
   });
 
+  test("behind a request that is not answered end the connection", async (t) => {
+    const begun = Promise.withResolvers<void>();
+    const { port, app } = await startEchoServer(t, {
+      tunnel: false,
+      configure: (app) =>
+        app.get("/slow", () => {
+          begun.resolve();
+          return new Promise(() => {});
+        }),
+    });
+    app.server.on("upgrade", () => assert.fail("its answer would stand before the other's"));
+    const client = await connectRaw(port);
+    client.write("GET /slow HTTP/1.1\r\nHost: a\r\n\r\n");
+    await begun.promise;
+    client.write(upgradeTo("websocket"));
+    assert.equal(await text(client), "");
+  });
+
   test("are requests when nobody takes them", async (t) => {
     const { port, app, listener } = await startEchoServer(t, { tunnel: false });
     for (const protocol of ["websocket", "h2c"]) {
