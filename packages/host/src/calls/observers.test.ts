@@ -2,10 +2,10 @@ import assert from "node:assert/strict";
 import { AsyncLocalStorage } from "node:async_hooks";
 import { suite, type TestContext, test } from "node:test";
 import { create, toBinary } from "@bufbuild/protobuf";
-import { Code, ConnectError, createClient, type Interceptor } from "@connectrpc/connect";
+import { Code, ConnectError, createClient } from "@connectrpc/connect";
 import { createGrpcTransport } from "@connectrpc/connect-node";
 import { frameMessages } from "../frames/envelope.ts";
-import { type FrameSink, withFrames, writeFrames } from "../frames/frame-stream.ts";
+import { type FrameSink, writeFrames } from "../frames/frame-stream.ts";
 import { EchoResponseSchema, EchoService } from "../gen/testing/v1/echo_pb.ts";
 import {
   type EchoImplementation,
@@ -188,16 +188,8 @@ test("frames are written within what observers run a handler in", async (t) => {
   const frame = frameMessages([
     toBinary(EchoResponseSchema, create(EchoResponseSchema, { text: "a" })),
   ]);
-  const wrap: Interceptor = (next) => async (request) => {
-    const response = await next(request);
-    assert.ok(response.stream);
-    const { message } = response;
-    const wrapper = { [Symbol.asyncIterator]: () => message[Symbol.asyncIterator]() };
-    return { ...response, message: withFrames(message, wrapper, (write) => write()) };
-  };
   const { url, leanPath } = await startEchoServer(t, {
     observers: [() => ({ onEnd() {}, run: (action) => storage.run("within", action) })],
-    interceptors: [wrap],
     handlers: {
       serverStream: () => ({
         // biome-ignore lint/correctness/useYield: nobody takes messages one at a time
