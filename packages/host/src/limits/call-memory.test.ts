@@ -141,3 +141,14 @@ test("a connection that cannot be destroyed does not keep others from being evic
   assert.equal(isEvicted, true);
   return waiting;
 });
+
+test("those who take all there is do not stop who holds little", () => {
+  const memory = new CallMemory({ maxTotalBytes: 10_000_000, maxHoldMs: 60_000 });
+  memory.open({}).resize(20_000_000);
+  const small = {};
+  memory.open(small).resize(1_000);
+  assert.equal(memory.open(small).reserve(0), undefined);
+  const large = memory.open(small);
+  assert.ok(large.reserve(10_000) instanceof Promise, "but for more than that it waits");
+  large.release();
+});

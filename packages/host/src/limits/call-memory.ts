@@ -16,6 +16,9 @@ export interface CallMemoryOptions {
   readonly maxHoldMs?: number;
 }
 
+/** What a connection holds that keeps its part small. */
+const littleBytes = 1024 * 1024;
+
 /** What is held for a connection. */
 interface Account {
   readonly connection: object;
@@ -82,8 +85,16 @@ export class CallMemory {
     return bytes === 0 || bytes + more <= this.#maxConnectionBytes;
   }
 
-  fitsAmongAll(more: number): boolean {
-    return this.#totalBytes === 0 || this.#totalBytes + more <= this.#maxTotalBytes;
+  /**
+   * Whether there is so much room among all. A connection that holds little need not have any
+   * to go on with what is small: those who take all there is do not stop everybody.
+   */
+  fitsAmongAll({ bytes }: Account, more: number): boolean {
+    return (
+      this.#totalBytes === 0 ||
+      this.#totalBytes + more <= this.#maxTotalBytes ||
+      (more === 0 && bytes <= littleBytes)
+    );
   }
 
   /** Counts by how much a hold has changed, whether it fits or not. */
@@ -147,7 +158,7 @@ export class CallMemory {
       if (!this.fits(account, next.bytes)) {
         break;
       }
-      if (!this.fitsAmongAll(next.bytes)) {
+      if (!this.fitsAmongAll(account, next.bytes)) {
         this.#waitingForOthers.add(account);
         this.evictLater();
         return;
@@ -198,7 +209,7 @@ export class Hold {
     if (
       waiting.length === 0 &&
       this.#memory.fits(this.#account, more) &&
-      this.#memory.fitsAmongAll(more)
+      this.#memory.fitsAmongAll(this.#account, more)
     ) {
       this.resize(this.#bytes + more);
       return undefined;
@@ -214,7 +225,7 @@ export class Hold {
       this.resize(this.#bytes + more);
       return true;
     }
-    const hasRoom = this.#memory.fitsAmongAll(more);
+    const hasRoom = this.#memory.fitsAmongAll(this.#account, more);
     if (!hasRoom) {
       this.#memory.evictLater();
     }
