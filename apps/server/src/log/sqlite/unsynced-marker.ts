@@ -1,4 +1,4 @@
-import { closeSync, fsyncSync, openSync, readFileSync, rmSync, writeSync } from "node:fs";
+import { closeSync, existsSync, fsyncSync, openSync, readFileSync, rmSync, writeSync } from "node:fs";
 import { join } from "node:path";
 
 /**
@@ -23,10 +23,12 @@ export function markUnsynced(folder: string): void {
   syncFolder(folder);
 }
 
-/** Takes the marker away, when the disk holds everything. */
+/** Takes the marker away, when the disk holds everything; without one nothing is done. */
 export function clearUnsynced(folder: string): void {
-  rmSync(markerPath(folder), { force: true });
-  syncFolder(folder);
+  if (existsSync(markerPath(folder))) {
+    rmSync(markerPath(folder), { force: true });
+    syncFolder(folder);
+  }
 }
 
 /** "no" without a marker, "kept" if the machine is up since it was set, else "lost". */
