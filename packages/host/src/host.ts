@@ -18,7 +18,6 @@ import { createCallRequests } from "./calls/call-request.ts";
 import { createCallTracing } from "./calls/call-tracing.ts";
 import { createDrain, type Drain } from "./calls/drain.ts";
 import { createRouting, type RouteContext, type Routing } from "./calls/routing.ts";
-import { createFastifyContext } from "./fastify-context.ts";
 import { file_google_rpc_error_details } from "./gen/google/rpc/error_details_pb.ts";
 import type { HostOptions } from "./host-options.ts";
 import { createLeanPath, type LeanPath } from "./lean/lean-path.ts";
@@ -28,6 +27,7 @@ import { createHealth, type Health } from "./services/health.ts";
 import { reflectionRoutes } from "./services/reflection.ts";
 import { rewriteServiceAliases } from "./services/service-aliases.ts";
 import { unimplementedHandler } from "./services/unimplemented.ts";
+import { createFastifyContext } from "./stock/fastify-context.ts";
 import { createWebSocketTunnel, type WebSocketTunnel } from "./tunnel/websocket-tunnel.ts";
 
 export type { MessageValidator, RouteContext } from "./calls/routing.ts";

@@ -10,9 +10,9 @@ import type { UniversalHandler } from "@connectrpc/connect/protocol";
 import { compressionBrotli, compressionGzip } from "@connectrpc/connect-node";
 import { CallMemory, type CallMemoryOptions } from "../limits/call-memory.ts";
 import { limitDecompression } from "../limits/limit-decompression.ts";
+import { createStockInterceptor, openRequestGate, serveStock } from "../stock/stock-path.ts";
 import type { CallObserver } from "./call.ts";
 import { CallRegistry } from "./call-registry.ts";
-import { createStockInterceptor, openRequestGate, serveStock } from "./stock-call.ts";
 
 /**
  * Options for {@link createRouting}: those of Connect's router, which hold on every path, and

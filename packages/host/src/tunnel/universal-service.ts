@@ -9,9 +9,9 @@ import type {
 import { callerLeft } from "../calls/call-registry.ts";
 import type { CallRequest } from "../calls/call-request.ts";
 import type { Routing } from "../calls/routing.ts";
-import { callRequestKey } from "../calls/stock-call.ts";
 import { type LeanStream, sendOn } from "../lean/lean-stream.ts";
 import { unimplementedHandler } from "../services/unimplemented.ts";
+import { callRequestKey } from "../stock/stock-request.ts";
 
 /** Serves calls from streams, with Connect's own handlers. */
 export interface UniversalService {

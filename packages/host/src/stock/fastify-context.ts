@@ -3,8 +3,8 @@ import {
   fromFastifyRequest,
   type HostedRequest,
   type HostedResponse,
-} from "./calls/call-request.ts";
-import { callRequestKey } from "./calls/stock-call.ts";
+} from "../calls/call-request.ts";
+import { callRequestKey } from "./stock-request.ts";
 
 /** Tells calls that come by Fastify of the request that they came in. */
 export interface FastifyContext {

@@ -7,7 +7,6 @@ import {
   createContextKey,
   createContextValues,
   type HandlerContext,
-  type Interceptor,
   type StreamRequest,
   type StreamResponse,
   type UnaryRequest,
@@ -19,14 +18,20 @@ import type {
   UniversalServerResponse,
 } from "@connectrpc/connect/protocol";
 import { findTrailerError } from "@connectrpc/connect/protocol-grpc";
+import { type Call, callKey } from "../calls/call.ts";
+import {
+  type BegunCall,
+  type CallRegistry,
+  callerLeft,
+  toCallerError,
+} from "../calls/call-registry.ts";
+import type { CallRequest } from "../calls/call-request.ts";
+import { asCallerFault } from "../calls/caller-fault.ts";
+import { clampTimeout } from "../calls/clamp-timeout.ts";
+import { takeUnsendable } from "../calls/header-check.ts";
 import { type GuardedBody, guardBody } from "../guards/guard-body.ts";
 import type { CallMemory, Hold } from "../limits/call-memory.ts";
-import { type Call, callKey } from "./call.ts";
-import { type BegunCall, type CallRegistry, callerLeft, toCallerError } from "./call-registry.ts";
-import type { CallRequest } from "./call-request.ts";
-import { asCallerFault } from "./caller-fault.ts";
-import { clampTimeout } from "./clamp-timeout.ts";
-import { takeUnsendable } from "./header-check.ts";
+import { callRequestKey, isReadableJson, protocolOf, unknownRequest } from "./stock-request.ts";
 
 /** What calls of one service on the stock path share. */
 export interface StockOptions {
@@ -39,55 +44,19 @@ export interface StockOptions {
   readonly validate: ((method: DescMethod, message: Message, index: number) => void) | undefined;
 }
 
-/** Where a server tells the stock path of the request that a call comes in. */
-export const callRequestKey: ContextKey<CallRequest | undefined> = createContextKey<
-  CallRequest | undefined
->(undefined, { description: "the HTTP request of the call" });
-
-const stockCallKey = createContextKey<StockCall | undefined>(undefined, {
-  description: "the call on the stock path",
-});
+/** Leads from what interceptors and gates are given to the call. */
+export const stockCallKey: ContextKey<StockCall | undefined> = createContextKey<
+  StockCall | undefined
+>(undefined, { description: "the call on the stock path" });
 
 /** A piece of a response that is smaller does not count: there is one for each call. */
 const uncountedBytes = 65_536;
 
-type Next<Request, Response> = (request: Request) => Promise<Response>;
-
-/** Makes one of Connect's handlers begin and end its calls as all paths do. */
-export function serveStock(handler: UniversalHandler, options: StockOptions): UniversalHandler {
-  return Object.assign(
-    (request: UniversalServerRequest) =>
-      new StockCall(handler.method, request, options).serve(handler),
-    handler,
-  );
-}
-
-/** What opens a call, ahead of a gate of the user's. */
-export function openRequestGate(
-  gate: ((context: HandlerContext) => void | Promise<void>) | undefined,
-): (context: HandlerContext) => void | Promise<void> {
-  return (context) => {
-    const call = context.values.get(stockCallKey);
-    call?.open(context);
-    return call ? call.passGate(gate && (() => gate(context))) : gate?.(context);
-  };
-}
-
-/** The outermost of the interceptors: what they and the handler do is the call's. */
-export function createStockInterceptor(): Interceptor {
-  return (next) => (request) => {
-    const call = request.contextValues.get(stockCallKey);
-    if (!call) {
-      return next(request);
-    }
-    return request.stream
-      ? call.invokeStream(request, next as Next<StreamRequest, StreamResponse>)
-      : call.invokeUnary(request, next as Next<UnaryRequest, UnaryResponse>);
-  };
-}
+/** What an interceptor passes a request on to. */
+export type Next<Request, Response> = (request: Request) => Promise<Response>;
 
 /** One call that Connect's own handler serves. */
-class StockCall implements Call {
+export class StockCall implements Call {
   readonly path = "stock";
   readonly startedAtMs: number = performance.now();
   readonly service: string;
@@ -448,32 +417,4 @@ class StockCall implements Call {
       this.#hold.release();
     }
   }
-}
-
-function protocolOf(header: Headers): Call["protocol"] {
-  const contentType = header.get("content-type");
-  if (!contentType?.startsWith("application/grpc")) {
-    return "connect";
-  }
-  return contentType.startsWith("application/grpc-web") ? "grpc-web" : "grpc";
-}
-
-/** Whether messages are JSON; whether an enveloped one is compressed is told by itself. */
-function isReadableJson(header: Headers): boolean {
-  return (
-    /^application\/(?:.*\+)?json/i.test(header.get("content-type") ?? "") &&
-    (header.get("content-encoding") ?? "identity") === "identity"
-  );
-}
-
-/** A request of which nobody has told anything. */
-function unknownRequest({ httpVersion }: UniversalServerRequest): CallRequest {
-  return {
-    id: "",
-    log: { info: () => {}, error: () => {} },
-    peer: "unknown:0",
-    httpVersion,
-    connection: {},
-    onClosed: () => {},
-  };
 }
