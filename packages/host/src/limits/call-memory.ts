@@ -7,7 +7,10 @@ export interface CallMemoryOptions {
    * whole, and of answers that their caller has not taken. Default 67_108_864.
    */
   readonly maxConnectionBytes?: number;
-  /** The same for all connections together. Default 536_870_912. */
+  /**
+   * The same for all connections together. Requests that have not arrived whole may take half
+   * of it. What JavaScript takes for them is about twice as much. Default 268_435_456.
+   */
   readonly maxTotalBytes?: number;
   /**
    * How long something may be held while others find no room, in milliseconds, before its
@@ -15,6 +18,9 @@ export interface CallMemoryOptions {
    */
   readonly maxHoldMs?: number;
 }
+
+/** How long a connection that is destroyed may take to let go before others are. */
+const minEvictionMs = 100;
 
 /** What a connection holds that keeps its part small. */
 const littleBytes = 1024 * 1024;
@@ -56,7 +62,7 @@ export class CallMemory {
 
   constructor(options: CallMemoryOptions = {}) {
     this.#maxConnectionBytes = options.maxConnectionBytes ?? 64 * 1024 * 1024;
-    this.#maxTotalBytes = options.maxTotalBytes ?? 512 * 1024 * 1024;
+    this.#maxTotalBytes = options.maxTotalBytes ?? 256 * 1024 * 1024;
     this.#maxHoldMs = options.maxHoldMs ?? 5_000;
   }
 
@@ -97,6 +103,11 @@ export class CallMemory {
     );
   }
 
+  /** Whether so much of a request fits: what does not end must not stop answers. */
+  fitsAsRequest(more: number): boolean {
+    return this.#totalBytes === 0 || this.#totalBytes + more <= this.#maxTotalBytes / 2;
+  }
+
   /** Counts by how much a hold has changed, whether it fits or not. */
   change(hold: Hold, account: Account, difference: number): void {
     const wasFull = account.bytes > this.#maxConnectionBytes;
@@ -133,23 +144,43 @@ export class CallMemory {
     }
   }
 
-  /** Makes room among all in time: the connection of what was held longest is destroyed. */
+  /**
+   * Makes room among all in time: connections of what is held for too long are destroyed, the
+   * oldest first, until there is as much as those who wait ask for.
+   */
   evictLater(): void {
-    this.#evictionTimer ??= setTimeout(
+    const [oldest] = this.#holds;
+    if (this.#evictionTimer || !oldest) {
+      return;
+    }
+    const dueMs = oldest.sinceMs + this.#maxHoldMs - performance.now();
+    this.#evictionTimer = setTimeout(
       () => {
         this.#evictionTimer = undefined;
-        const [oldest] = this.#holds;
-        if (oldest && performance.now() - oldest.sinceMs >= this.#maxHoldMs) {
-          // One whose connection cannot be destroyed must not stand in front of others.
-          this.#holds.delete(oldest);
-          (oldest.connection as { destroy?: () => void }).destroy?.();
-        }
+        this.#evict();
         if (this.#waitingForOthers.size > 0) {
           this.evictLater();
         }
       },
-      Math.min(this.#maxHoldMs / 2, maxTimerMs),
+      Math.min(Math.max(dueMs, minEvictionMs), maxTimerMs),
     ).unref();
+  }
+
+  #evict(): void {
+    let wantedBytes = 1;
+    for (const { waiting } of this.#waitingForOthers) {
+      wantedBytes += waiting[0]?.bytes ?? 0;
+    }
+    const staleMs = performance.now() - this.#maxHoldMs;
+    for (const hold of this.#holds) {
+      if (wantedBytes <= 0 || hold.sinceMs > staleMs) {
+        return;
+      }
+      wantedBytes -= hold.bytes;
+      // One whose connection cannot be destroyed must not stand in front of others.
+      this.#holds.delete(hold);
+      (hold.connection as { destroy?: () => void }).destroy?.();
+    }
   }
 
   /** Lets those who wait for a connection's room have it, in order. */
@@ -225,7 +256,7 @@ export class Hold {
       this.resize(this.#bytes + more);
       return true;
     }
-    const hasRoom = this.#memory.fitsAmongAll(this.#account, more);
+    const hasRoom = this.#memory.fitsAsRequest(more);
     if (!hasRoom) {
       this.#memory.evictLater();
     }
