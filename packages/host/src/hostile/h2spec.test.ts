@@ -28,6 +28,11 @@ async function startBareServer(t: TestContext, tls?: { key: string; cert: string
 // which gets a 400 and the end instead of a bare end.
 const exempt = { http: ["http2/3.5/2"], https: [] as string[] };
 
+// They send a frame on a stream whose request has ended and wait for an error. When the answer
+// is there first it has closed the stream, and h2spec takes its end for the wrong one: with
+// node:http2 alone they fail now and then, too. Every other case has one try.
+const racing = ["http2/5.1/5", "http2/5.1/6", "http2/5.1/7"];
+
 suite("h2spec: a listener passes every case that node:http2 passes", { concurrency: true }, () => {
   for (const scheme of ["http", "https"] as const) {
     test(scheme, needsTools("h2spec", "openssl"), async (t) => {
@@ -43,13 +48,15 @@ suite("h2spec: a listener passes every case that node:http2 passes", { concurren
       t.diagnostic(`the listener passes ${hosted.passed.size} of ${hosted.caseCount} cases`);
       assert.ok(bare.passed.size > 100, "h2spec ran");
 
-      let failed = [...bare.passed].filter(
+      const failed = [...bare.passed].filter(
         (name) => !hosted.passed.has(name) && !exempt[scheme].includes(name),
       );
-      // Some cases race with the answer, and with the clock: they may fail now and then.
-      for (let attempt = 1; attempt <= 5 && failed.length > 0; attempt++) {
-        const outcomes = await Promise.all(failed.map((name) => run(port, [name])));
-        failed = failed.filter((_, index) => outcomes[index]?.passed.size !== 1);
+      for (const name of failed.filter((name) => racing.includes(name))) {
+        for (let attempt = 1; attempt <= 3 && failed.includes(name); attempt++) {
+          if ((await run(port, [name])).passed.size === 1) {
+            failed.splice(failed.indexOf(name), 1);
+          }
+        }
       }
       assert.deepEqual(failed, []);
     });

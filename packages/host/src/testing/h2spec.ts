@@ -29,7 +29,7 @@ export async function runH2spec(
     "h2spec",
     [
       ["--host", "127.0.0.1", "--port", `${port}`, "--path", "/", "--junit-report", report],
-      ["--timeout", "1", ...(tls ? ["--tls", "--insecure"] : []), ...cases],
+      ["--timeout", "2", ...(tls ? ["--tls", "--insecure"] : []), ...cases],
     ].flat(),
     { stdio: "ignore" },
   );
