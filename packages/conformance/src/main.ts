@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { type CaseSelection, caseSelections, parseSelection } from "./case-selection.ts";
+import { caseSelections, parseSelection } from "./case-selection.ts";
 import {
   conformanceModule,
   conformanceVersion,
@@ -32,16 +32,8 @@ const { values: flags } = parseArgs({
 });
 const without = parseParts(flags.without);
 const overTunnel = parseCarrier(flags.over) === "tunnel";
-const selection: CaseSelection =
-  caseSelections[
-    flags.cases
-      ? parseSelection(flags.cases)
-      : overTunnel
-        ? "tunnel"
-        : flags.frames
-          ? "frames"
-          : "all"
-  ];
+const defaultCases = overTunnel ? "tunnel" : flags.frames ? "frames" : "all";
+const selection = caseSelections[parseSelection(flags.cases ?? defaultCases)];
 
 requirePrograms("conformance", "go", "buf");
 ensureContract();
