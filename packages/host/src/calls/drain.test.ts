@@ -191,7 +191,7 @@ test("a client that never reads does not hold the drain up", async (t) => {
   const startMs = performance.now();
   await drain.run();
   const tookMs = performance.now() - startMs;
-  assert.ok(tookMs >= 500 && tookMs < 5_000, `took ${tookMs} ms`);
+  assert.ok(tookMs >= 500 && tookMs < longMs, `took ${tookMs} ms`);
   assert.equal(listener.connectionCount, 0);
 });
 

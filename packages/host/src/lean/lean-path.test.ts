@@ -210,7 +210,7 @@ for (const lean of [true, false]) {
         const client = createClient(EchoService, transport);
         // By header alone, so that it is the server's deadline that passes.
         const headers: Record<string, string> =
-          protocol === "connect" ? { "connect-timeout-ms": "100" } : { "grpc-timeout": "100m" };
+          protocol === "connect" ? { "connect-timeout-ms": "2000" } : { "grpc-timeout": "2S" };
         const late = await refusal(collect(client.serverStream({}, { headers })));
         assert.equal(late.code, Code.DeadlineExceeded);
         const leaving = new AbortController();
@@ -287,7 +287,7 @@ for (const lean of [true, false]) {
     stream.end(frameMessages([toBinary(EchoRequestSchema, request)]));
     const [[headers], [trailers]] = await Promise.all([
       once(stream, "response"),
-      once(stream.resume(), "trailers", { signal: AbortSignal.timeout(5_000) }),
+      once(stream.resume(), "trailers"),
     ]);
     assert.deepEqual([headers.answer, headers["grpc-status"]], ["header", undefined]);
     assert.deepEqual([trailers.after, trailers["grpc-status"]], ["trailer", "8"]);

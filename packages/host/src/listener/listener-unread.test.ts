@@ -53,7 +53,7 @@ async function startUpload(t: Parameters<typeof startEchoServer>[0], handlers: E
     async gone() {
       const accepting = await accepted.promise;
       if (!accepting.destroyed) {
-        await once(accepting, "close", { signal: AbortSignal.timeout(5_000) });
+        await once(accepting, "close");
       }
     },
   };

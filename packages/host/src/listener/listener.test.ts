@@ -54,13 +54,13 @@ suite("a connection's first bytes", () => {
     const undecided = await connectRaw(port);
     undecided.write("PR");
     await Promise.all([once(silent, "close"), once(undecided, "close")]);
-    await listener.close({ timeoutMs: 10_000 });
+    await listener.close({ timeoutMs: 100_000 });
     assert.equal(listener.connectionCount, 0);
   });
 
   test("must come in time after a TLS handshake", needsTools("openssl"), async (t) => {
     const tls = createCertificate();
-    const { port } = await startEchoServer(t, { tls, limits: { firstByteTimeoutMs: 200 } });
+    const { port } = await startEchoServer(t, { tls, limits: { firstByteTimeoutMs: 3_000 } });
     const client = connectTls({ port, host: "127.0.0.1", ca: tls.cert, ALPNProtocols: ["h2"] });
     client.on("error", () => {}).resume();
     await once(client, "secureConnect");
@@ -153,7 +153,8 @@ suite("keep-alive", () => {
   });
 
   test("keeps a quiet session that answers", async (t) => {
-    const { url, listener } = await startEchoServer(t, { limits: pings });
+    const limits = { ...pings, pingTimeoutMs: 60_000 };
+    const { url, listener } = await startEchoServer(t, { limits });
     const client = connectHttp2(url);
     for (let count = 0; count < 5; count++) {
       await once(client, "ping");

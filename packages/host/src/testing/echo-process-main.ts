@@ -1,4 +1,3 @@
-import { once } from "node:events";
 import type { Socket } from "node:net";
 import { setImmediate } from "node:timers/promises";
 import { type EchoProcessRequest, type EchoProcessState, maxMessageBytes } from "./echo-process.ts";
@@ -6,6 +5,7 @@ import { type EchoServer, startEchoServer } from "./echo-server.ts";
 
 const unhandled: string[] = [];
 const connections = new Set<Socket>();
+let onClosed = () => {};
 let server: EchoServer;
 
 process.on("uncaughtException", (error) => unhandled.push(String(error.stack)));
@@ -26,7 +26,10 @@ process.on("message", async (request: EchoProcessRequest) => {
     );
     server.app.server.on("connection", (socket: Socket) => {
       connections.add(socket);
-      socket.once("close", () => connections.delete(socket));
+      socket.once("close", () => {
+        connections.delete(socket);
+        onClosed();
+      });
     });
     process.send?.(await stateAfterCollection());
     return;
@@ -37,7 +40,9 @@ process.on("message", async (request: EchoProcessRequest) => {
 
 async function connectionsAtMost(limit: number): Promise<void> {
   while (connections.size > limit) {
-    await Promise.race(Array.from(connections, (socket) => once(socket, "close")));
+    await new Promise<void>((resolve) => {
+      onClosed = resolve;
+    });
   }
 }
 

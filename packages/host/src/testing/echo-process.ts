@@ -1,7 +1,10 @@
 import { fork } from "node:child_process";
 import { once } from "node:events";
+import type { Socket } from "node:net";
+import { connect as connectTls } from "node:tls";
 import { freePort } from "@parley/testing/free-port";
 import type { HostLimits } from "../host.ts";
+import { connectRaw } from "./raw-http2.ts";
 
 /** The largest message that such a server takes. */
 export const maxMessageBytes: number = 10 * 1024 * 1024;
@@ -28,6 +31,8 @@ export interface EchoProcessState {
 export interface EchoProcess {
   readonly port: number;
   readonly url: string;
+  /** A connection on which nothing happens by itself, once TLS has chosen the protocol. */
+  connect(protocol: "h2" | "http/1.1"): Promise<Socket>;
   state(): Promise<EchoProcessState>;
   /** Resolves with the state once no more than so many connections are left. */
   settled(connectionCount: number): Promise<EchoProcessState>;
@@ -37,6 +42,13 @@ export interface EchoProcess {
 export type EchoProcessRequest =
   | { readonly kind: "start"; readonly port: number; readonly options: EchoProcessOptions }
   | { readonly kind: "settle"; readonly connectionCount: number };
+
+async function overTls(socket: Socket, ca: string, protocol: string): Promise<Socket> {
+  const secure = connectTls({ socket, ca, host: "127.0.0.1", ALPNProtocols: [protocol] });
+  secure.on("error", () => {});
+  await once(secure, "secureConnect");
+  return secure;
+}
 
 /** Starts an echo server in a process of its own, gone when the test ends. */
 export async function startEchoProcess(
@@ -66,7 +78,11 @@ export async function startEchoProcess(
   await ask({ kind: "start", port, options });
   return {
     port,
-    url: `http://127.0.0.1:${port}`,
+    url: `${options.tls ? "https" : "http"}://127.0.0.1:${port}`,
+    async connect(protocol) {
+      const socket = await connectRaw(port);
+      return options.tls ? overTls(socket, options.tls.cert, protocol) : socket;
+    },
     state: () => ask({ kind: "settle", connectionCount: Number.MAX_SAFE_INTEGER }),
     settled: (connectionCount) => ask({ kind: "settle", connectionCount }),
   };
