@@ -30,10 +30,14 @@ export const leanCallKey: ContextKey<LeanCallState | undefined> = createContextK
   LeanCallState | undefined
 >(undefined, { description: "the call on the lean path" });
 
+/** The same, on the request itself: a copy that an interceptor passes on has it too. */
+const leanCall = Symbol("the call on the lean path");
+
 function stateOf(request: UnaryRequest | StreamRequest): LeanCallState {
-  const state = request.contextValues.get(leanCallKey);
+  const { [leanCall]: own } = request as { [leanCall]?: LeanCallState };
+  const state = own ?? request.contextValues.get(leanCallKey);
   if (!state) {
-    throw new Error("an interceptor has put other context values in the place of the call's");
+    throw new Error("an interceptor has put a request of its own in the place of the call's");
   }
   return state;
 }
@@ -135,6 +139,7 @@ export function createLeanRequest(
     header,
     contextValues: call.contextValues,
     message,
+    [leanCall]: call,
   } as UnaryRequest | StreamRequest;
 }
 

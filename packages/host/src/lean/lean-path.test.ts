@@ -9,6 +9,8 @@ import {
   Code,
   ConnectError,
   createClient,
+  createContextKey,
+  createContextValues,
   type Interceptor,
   type ServiceImpl,
 } from "@connectrpc/connect";
@@ -274,6 +276,20 @@ for (const lean of [true, false]) {
 }
 
 for (const lean of [true, false]) {
+  test(`interceptors may replace context values ${lean ? "on" : "off"} the lean path`, async (t) => {
+    const key = createContextKey("default");
+    const replace: Interceptor = (next) => (request) =>
+      next({ ...request, contextValues: createContextValues().set(key, "replaced") });
+    const { url } = await startServer(
+      t,
+      lean,
+      { unary: (_, { values }) => ({ text: values.get(key) }) },
+      [replace],
+    );
+    const client = createClient(EchoService, createGrpcTransport({ baseUrl: url }));
+    assert.equal((await client.unary({})).text, "replaced");
+  });
+
   test(`gRPC headers come before an error ${lean ? "on" : "off"} the lean path`, async (t) => {
     const { url } = await startServer(t, lean, handlers);
     const session = connectHttp2(url);
