@@ -30,7 +30,7 @@ interface RunOptions {
 /** Runs the server, which is to end by itself. */
 async function run(flags: readonly string[], { env = {}, through = [] }: RunOptions = {}) {
   const [program = "", ...args] = [...through, process.execPath, mainPath, ...flags];
-  const child = spawn(program, args, { env: { ...process.env, ...env }, timeout: 20_000 });
+  const child = spawn(program, args, { env: { ...process.env, ...env }, timeout: 240_000 });
   const [stdout, stderr] = await Promise.all([text(child.stdout), text(child.stderr)]);
   if (child.exitCode === null) {
     await once(child, "exit");
