@@ -14,7 +14,7 @@ import { unary } from "./work/unary.ts";
 import type { Work } from "./work/work.ts";
 
 test("a tiny run of both ends loses nothing and reports everything", {
-  timeout: 60_000,
+  timeout: 300_000,
 }, async () => {
   const report = await run({
     works: [

@@ -82,7 +82,7 @@ async function allContents(client: ChatClient): Promise<string[]> {
   return messages.map(({ content }) => content);
 }
 
-test("SIGTERM ends every kind of call as its caller can bear", { timeout: 60_000 }, async (t) => {
+test("SIGTERM ends every kind of call as its caller can bear", { timeout: 300_000 }, async (t) => {
   const server = await startServer(t, "6s");
   const client = server.chat();
   using health = server.watch();

@@ -17,7 +17,7 @@ browserSuite("uploading", (browser) => {
     await page.getByLabel("Room of lines that name none").fill("archive");
     await page.getByRole("button", { name: "Upload" }).click();
     const result = page.getByRole("region", { name: "Upload" });
-    await result.getByText("99,998 messages stored").waitFor({ timeout: 60_000 });
+    await result.getByText("99,998 messages stored").waitFor({ timeout: 300_000 });
     await result.getByText("2 lines were left out.").waitFor();
     await result.getByText("line 500").waitFor();
     await result.getByText('no "content"').waitFor();
@@ -29,7 +29,7 @@ browserSuite("uploading", (browser) => {
 
     await page.getByRole("button", { name: "Upload" }).click();
     await result.getByText("99,998 messages stored, 99,998 of them before").waitFor({
-      timeout: 60_000,
+      timeout: 300_000,
     });
     await page.getByRole("link", { name: "Go to # archive" }).click();
     await page.getByText("line 100000", { exact: true }).waitFor();

@@ -13,7 +13,7 @@ export async function assertRefusesToStart(
   flags: readonly string[] = [],
 ): Promise<void> {
   const child = spawn(process.execPath, [mainPath, "--data", folder, "--port", "0", ...flags], {
-    timeout: 60_000,
+    timeout: 300_000,
   });
   const exited = once(child, "exit");
   const [, stderr] = await Promise.all([text(child.stdout), text(child.stderr)]);
