@@ -10,7 +10,7 @@ export interface OpenStream<T> extends Disposable {
 }
 
 /** How long a call may take: a message that never comes fails the test. */
-const timeoutMs = 60_000;
+const timeoutMs = 300_000;
 
 /** Makes a streaming call. */
 export function openStream<T>(call: (options: CallOptions) => AsyncIterable<T>): OpenStream<T> {
