@@ -39,10 +39,14 @@ export interface FuzzedServer extends Target {
   memory(): ResidentMemory | undefined;
   /** The samples of /metrics, by their names, those of several labels added up. */
   metrics(): Promise<ReadonlyMap<string, number>>;
+  /** Has it let go of what nothing refers to any more. */
+  collectGarbage(): Promise<void>;
   /** Ends the process, and removes its data. */
   dispose(): Promise<void>;
 }
 
+/** What Node prints of its inspector. */
+const ofInspector = /^(Debugger |For help, see: |Waiting for the debugger)/;
 const maxComplaints = 1_000;
 const maxLastWords = 30;
 
@@ -56,7 +60,8 @@ export async function startFuzzedServer(isTls: boolean): Promise<FuzzedServer> {
     writeFileSync(join(folder, "cert.pem"), cert);
     flags.push("--tls-key", join(folder, "key.pem"), "--tls-cert", join(folder, "cert.pem"));
   }
-  const child = spawn(process.execPath, [mainPath, ...flags], {
+  // The inspector is opened by a signal, on any port, when garbage is to be collected.
+  const child = spawn(process.execPath, ["--inspect-port=0", mainPath, ...flags], {
     stdio: ["ignore", "pipe", "pipe"],
   });
   // Whatever ends the fuzzer ends what it started.
@@ -69,7 +74,15 @@ export async function startFuzzedServer(isTls: boolean): Promise<FuzzedServer> {
       complaints.push(line);
     }
   };
+  const inspector = Promise.withResolvers<string>();
   createInterface(child.stderr).on("line", (line) => {
+    const found = /^Debugger listening on (ws:\S+)/.exec(line)?.[1];
+    if (found) {
+      inspector.resolve(found);
+    }
+    if (ofInspector.test(line)) {
+      return;
+    }
     lastWords.push(line);
     lastWords.splice(0, lastWords.length - maxLastWords);
   });
@@ -107,6 +120,10 @@ export async function startFuzzedServer(isTls: boolean): Promise<FuzzedServer> {
     },
     memory: () => residentMemory(pid),
     metrics: () => scrape(url),
+    async collectGarbage() {
+      child.kill("SIGUSR1");
+      await collectGarbage(await inspector.promise);
+    },
     async dispose() {
       process.off("exit", kill);
       kill();
@@ -114,6 +131,19 @@ export async function startFuzzedServer(isTls: boolean): Promise<FuzzedServer> {
       rmSync(folder, { recursive: true, force: true });
     },
   };
+}
+
+/** @param url - of an inspector: https://chromedevtools.github.io/devtools-protocol/v8/HeapProfiler/ */
+async function collectGarbage(url: string): Promise<void> {
+  const socket = new WebSocket(url);
+  try {
+    await once(socket, "open");
+    const answered = once(socket, "message");
+    socket.send(JSON.stringify({ id: 1, method: "HeapProfiler.collectGarbage" }));
+    await answered;
+  } finally {
+    socket.close();
+  }
 }
 
 function residentMemory(pid: number): ResidentMemory | undefined {

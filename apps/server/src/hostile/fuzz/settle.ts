@@ -11,8 +11,11 @@ export interface Standing {
   readonly subscriptions: number;
 }
 
-/** Reads what a server holds. */
-export async function standing(server: Pick<FuzzedServer, "metrics">): Promise<Standing> {
+/** Reads what a server holds, less what is garbage. */
+export async function standing(
+  server: Pick<FuzzedServer, "metrics" | "collectGarbage">,
+): Promise<Standing> {
+  await server.collectGarbage();
   const metrics = await server.metrics();
   const read = (name: string) => metrics.get(name) ?? 0;
   return {
@@ -47,8 +50,7 @@ export async function settle(
     } catch (error) {
       failures = [`the server does not answer when the attack is over: ${error}`];
     }
-    // Each scrape makes garbage, so that what nobody holds is collected in the end.
-    await delay(failures.length > 0 ? 100 : 0);
+    await delay(failures.length > 0 ? 500 : 0);
   }
   return { heldBytes, failures };
 }
