@@ -5,7 +5,7 @@ import { readFile } from "node:fs/promises";
 import { suite, type TestContext, test } from "node:test";
 import { createClient } from "@connectrpc/connect";
 import { createGrpcTransport } from "@connectrpc/connect-node";
-import { ChatService } from "@parley/proto/chat/v1";
+import { ChatService, type Message, MessageType } from "@parley/proto/chat/v1";
 import { freePort } from "@parley/testing/free-port";
 import { temporaryFolder } from "@parley/testing/temporary-folder";
 import { needsTools } from "@parley/testing/tools";
@@ -99,6 +99,13 @@ test("the README's program for Node", async (t) => {
   const programs = blocks.filter(({ language }) => language === "ts");
   assert.equal(programs.length, 1);
   const code = programs[0]?.code.replace(readmeAddress, address) ?? "";
+  const chat = createClient(ChatService, createGrpcTransport({ baseUrl: `http://${address}` }));
+  const left = new AbortController();
+  t.after(() => left.abort());
+  const request = { room: "general", user: "watcher", presence: true };
+  const watched = chat.subscribeMessages(request, { signal: left.signal })[Symbol.asyncIterator]();
+  // Its welcome: it is told of all who come from now on.
+  await watched.next();
   // A package that has what the program imports.
   const child = spawn(process.execPath, ["--input-type=module-typescript", "--eval", code], {
     cwd: `${repository}apps/cli`,
@@ -107,15 +114,9 @@ test("the README's program for Node", async (t) => {
   t.after(() => child.kill());
   const ended = once(child, "close").then(() => false);
   const program = outputOf(child, ended);
-  const chat = createClient(ChatService, createGrpcTransport({ baseUrl: `http://${address}` }));
-  // Who is there is told to whoever subscribes: its message was sent before.
-  const left = new AbortController();
-  t.after(() => left.abort());
-  const request = { room: "general", user: "watcher", presence: true };
-  for await (const { user } of chat.subscribeMessages(request, { signal: left.signal })) {
-    if (user === "Dan") {
-      break;
-    }
+  const isThere = ({ type, user }: Message) => type === MessageType.JOIN && user === "Dan";
+  for (let next = await watched.next(); !isThere(next.value); next = await watched.next()) {
+    assert.ok(!next.done);
   }
   await chat.sendMessage({ room: "general", user: "Ben", content: "Hello back" });
   await program.until((all) => /^\d+ Ben: Hello back$/m.test(all), "Hello back");
