@@ -1,5 +1,7 @@
+import { durationFromMs } from "@bufbuild/protobuf/wkt";
 import { Code, ConnectError } from "@connectrpc/connect";
 import { maxTimerMs } from "../calls/clamp-timeout.ts";
+import { RetryInfoSchema } from "../gen/google/rpc/error_details_pb.ts";
 import type { Hold } from "../limits/call-memory.ts";
 import { createJsonValueCounter } from "./json-value-counter.ts";
 import { createPieceGatherer } from "./piece-gatherer.ts";
@@ -21,6 +23,9 @@ export interface GuardedBody extends AsyncIterable<Uint8Array> {
   /** Makes the reader fail with this error, now or at its next read. */
   giveUp(error: ConnectError): void;
 }
+
+/** What callers are told to wait before they send such a request again. */
+const retryDelayMs = 1_000;
 
 /** Less than that of a message in the making does not count. */
 const uncountedBytes = 65_536;
@@ -113,5 +118,7 @@ export function noRoom(): ConnectError {
   return new ConnectError(
     "too much of requests that have not arrived whole is held already",
     Code.ResourceExhausted,
+    undefined,
+    [{ desc: RetryInfoSchema, value: { retryDelay: durationFromMs(retryDelayMs) } }],
   );
 }

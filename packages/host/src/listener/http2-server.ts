@@ -35,6 +35,8 @@ export function createHttp2Server(options: ListenerOptions, handler: RequestHand
     onError = () => {},
   } = options;
   const sessions = new Set<ServerHttp2Session>();
+  /** The socket whose session is being made: a session that has ended does not tell. */
+  let accepting: Socket | undefined;
   const keepAlive = createSessionKeepAlive({ pingIntervalMs, pingTimeoutMs });
 
   const server = createServer({
@@ -49,7 +51,7 @@ export function createHttp2Server(options: ListenerOptions, handler: RequestHand
     sessions.add(session);
     session.once("close", () => sessions.delete(session));
     session.setLocalWindowSize(sessionWindowBytes);
-    keepAlive.watch(session);
+    keepAlive.watch(session, accepting as Socket);
   });
   server.on("sessionError", onError);
   server.on("request", handler);
@@ -86,7 +88,9 @@ export function createHttp2Server(options: ListenerOptions, handler: RequestHand
       // Else a session whose client closed its side would stay.
       socket.allowHalfOpen = false;
       socket.once("finish", () => linger(socket));
+      accepting = socket;
       server.emit("connection", socket);
+      accepting = undefined;
     },
     get sessionCount() {
       return sessions.size;

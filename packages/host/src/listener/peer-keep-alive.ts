@@ -62,8 +62,13 @@ export function createPeerKeepAlive(options: PeerKeepAliveOptions): PeerKeepAliv
       if (nowMs - observation.pingedAtMs >= pingTimeoutMs) {
         peer.giveUp();
       }
-    } else if (nowMs - observation.heardAtMs >= pingIntervalMs && peer.ping()) {
-      observation.pingedAtMs = nowMs;
+    } else if (nowMs - observation.heardAtMs >= pingIntervalMs) {
+      if (peer.ping()) {
+        observation.pingedAtMs = nowMs;
+      } else if (nowMs - observation.heardAtMs >= pingIntervalMs + pingTimeoutMs) {
+        // One that is closing, for a client that does not let it.
+        peer.giveUp();
+      }
     }
   }
 

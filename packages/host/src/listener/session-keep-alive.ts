@@ -1,10 +1,11 @@
 import type { Http2Session } from "node:http2";
+import type { Socket } from "node:net";
 import { createPeerKeepAlive, type PeerKeepAliveOptions } from "./peer-keep-alive.ts";
 
 /** Finds HTTP/2 sessions whose client is gone without having said so. */
 export interface SessionKeepAlive {
-  /** Watches a session until it closes. */
-  watch(session: Http2Session): void;
+  /** Watches a session until it closes, and with it the socket that it is on. */
+  watch(session: Http2Session, socket: Socket): void;
 }
 
 /**
@@ -16,14 +17,17 @@ export interface SessionKeepAlive {
 export function createSessionKeepAlive(options: PeerKeepAliveOptions): SessionKeepAlive {
   const keepAlive = createPeerKeepAlive(options);
   return {
-    watch(session) {
+    watch(session, socket) {
       const unwatch = keepAlive.watch({
-        bytesRead: () => (session.destroyed ? undefined : session.socket.bytesRead),
-        ping: () => session.ping(ignoreAnswer),
-        giveUp: () =>
+        bytesRead: () => (socket.destroyed ? undefined : socket.bytesRead),
+        ping: () => !session.destroyed && session.ping(ignoreAnswer),
+        giveUp() {
           session.destroy(
             new Error(`the HTTP/2 client did not answer a PING within ${options.pingTimeoutMs} ms`),
-          ),
+          );
+          // A session that has ended waits for what it has sent, which nobody may take.
+          socket.destroy();
+        },
       });
       session.once("close", unwatch);
     },

@@ -34,5 +34,6 @@ export const defaults = {
   maxResidentBytes: 1_500_000_000,
   maxHeldBytes: 256 * 1024 ** 2,
   maxWaitMs: 30_000,
-  settleTimeoutMs: 60_000,
+  // Clients that are gone without a word are found within a minute.
+  settleTimeoutMs: 120_000,
 } as const;
