@@ -1,5 +1,6 @@
 import { createServer } from "node:http";
 import type { Server as NetServer, Socket } from "node:net";
+import { closeWhenStuck } from "./close-when-stuck.ts";
 import { discardUnread } from "./discard-unread.ts";
 import type { ListenerOptions, RequestHandler } from "./listener.ts";
 import { PipelinedRequests } from "./pipelined-requests.ts";
@@ -103,6 +104,7 @@ export function createHttp1Server(
       };
       connections.set(socket, new PipelinedRequests(socket, { onIdle, onError }));
       socket.once("close", () => connections.delete(socket));
+      closeWhenStuck(socket);
       server.emit("connection", socket);
     },
     closeIdle,

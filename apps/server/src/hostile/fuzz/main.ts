@@ -97,7 +97,10 @@ for (const signal of ["SIGINT", "SIGTERM"] as const) {
   process.once(signal, () => process.exit(130));
 }
 
-process.exitCode = await main().catch((error: unknown) => {
+const exitCode = await main().catch((error: unknown) => {
   process.stderr.write(`${error instanceof Error ? error.stack : error}\n`);
   return 2;
 });
+// A process that ends by itself first cleans up after TLS connections whose socket was reset
+// under a write, and has been seen to spin there for ever (Node 26.10).
+process.exit(exitCode);

@@ -1,4 +1,5 @@
 import { connect as connectTcp, type Socket } from "node:net";
+import { Duplex } from "node:stream";
 import { setTimeout as delay } from "node:timers/promises";
 import { connect as connectTls } from "node:tls";
 import { answerHttp2 } from "./answer-http2.ts";
@@ -140,7 +141,7 @@ async function open({ port, isTls }: Target, protocol: AttackProtocol) {
   tcp.setMaxListeners(50);
   const socket = isTls
     ? connectTls({
-        socket: tcp,
+        socket: streamOver(tcp),
         rejectUnauthorized: false,
         ALPNProtocols: [protocol === "http2" ? "h2" : "http/1.1"],
       })
@@ -158,4 +159,23 @@ async function open({ port, isTls }: Target, protocol: AttackProtocol) {
     return undefined;
   }
   return { socket, tcp };
+}
+
+/**
+ * A socket as a plain stream for TLS to lie on, which leaves it open. Node has
+ * been seen to crash when a socket is reset right above whose handle TLS lies (26.10).
+ */
+function streamOver(tcp: Socket): Duplex {
+  const stream = new Duplex({
+    read: () => tcp.resume(),
+    write: (chunk, _, callback) => tcp.write(chunk, callback),
+    final: (callback) => tcp.end(callback),
+  });
+  tcp.on("data", (chunk) => {
+    if (!stream.push(chunk)) {
+      tcp.pause();
+    }
+  });
+  tcp.on("end", () => stream.push(null)).on("close", () => stream.destroy());
+  return stream;
 }
