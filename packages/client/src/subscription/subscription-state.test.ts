@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Code, ConnectError } from "@connectrpc/connect";
-import type { ListMessagesRequest } from "@parley/proto/chat/v1";
+import type { ListMessagesRequest, Message } from "@parley/proto/chat/v1";
 import { createChatClient, oldestKept, type SubscriptionState } from "../index.ts";
 import {
   chat,
@@ -88,90 +88,46 @@ test("a subscription that has nothing to catch up on is live without a message",
   assert.equal(asked?.cursor.value?.sequence, 7n);
 });
 
-test("a resumed subscription is live when it has passed the newest message", async () => {
+/** The states of a subscription that, after some messages, hears what the newest one is. */
+async function statesWithHistory(head: bigint, before: Message[], after: Message[]) {
   const headKnown = Promise.withResolvers<void>();
   const server = scriptedServer(
     [
       async function* (_, context) {
-        yield welcome(0);
-        yield chat(1);
+        yield* before;
         await headKnown.promise;
-        yield chat(2);
-        yield chat(3);
+        yield* after;
         await silence(context);
       },
     ],
     {
       listMessages() {
         headKnown.resolve();
-        return { head: { epoch, sequence: 3n } };
+        return { head: { epoch, sequence: head } };
       },
     },
   );
-  assert.deepEqual(await untilLive(server), [
-    "connecting",
-    "catching-up",
-    "msg_1",
-    "msg_2",
-    "msg_3",
-    "live",
-    "closed",
-  ]);
+  return await untilLive(server);
+}
+
+test("a resumed subscription is live when it has passed the newest message", async () => {
+  const seen = await statesWithHistory(3n, [welcome(0), chat(1)], [chat(2), chat(3)]);
+  const messages = ["msg_1", "msg_2", "msg_3"];
+  assert.deepEqual(seen, ["connecting", "catching-up", ...messages, "live", "closed"]);
 });
 
 test("a heartbeat in the middle of the history is not the end of it", async () => {
-  const headKnown = Promise.withResolvers<void>();
-  const server = scriptedServer(
-    [
-      async function* (_, context) {
-        yield welcome(0);
-        yield heartbeat(0);
-        await headKnown.promise;
-        yield heartbeat(0);
-        yield chat(1);
-        yield heartbeat(1);
-        yield chat(2);
-        await silence(context);
-      },
-    ],
-    {
-      listMessages() {
-        headKnown.resolve();
-        return { head: { epoch, sequence: 2n } };
-      },
-    },
+  const seen = await statesWithHistory(
+    2n,
+    [welcome(0), heartbeat(0)],
+    [heartbeat(0), chat(1), heartbeat(1), chat(2)],
   );
-  assert.deepEqual(await untilLive(server), [
-    "connecting",
-    "catching-up",
-    "msg_1",
-    "msg_2",
-    "live",
-    "closed",
-  ]);
+  assert.deepEqual(seen, ["connecting", "catching-up", "msg_1", "msg_2", "live", "closed"]);
 });
 
 test("a heartbeat that has passed the newest message is the end of the history", async () => {
-  const headKnown = Promise.withResolvers<void>();
-  const server = scriptedServer(
-    [
-      async function* (_, context) {
-        yield welcome(0);
-        yield chat(1);
-        await headKnown.promise;
-        // What stood between was trimmed, or is not for this reader.
-        yield heartbeat(3);
-        await silence(context);
-      },
-    ],
-    {
-      listMessages() {
-        headKnown.resolve();
-        return { head: { epoch, sequence: 3n } };
-      },
-    },
-  );
-  const seen = await untilLive(server);
+  // What stood between was trimmed, or is not for this reader.
+  const seen = await statesWithHistory(3n, [welcome(0), chat(1)], [heartbeat(3)]);
   assert.deepEqual(seen, ["connecting", "catching-up", "msg_1", "live", "closed"]);
 });
 
