@@ -1,5 +1,8 @@
 import { type ChildProcess, spawn } from "node:child_process";
+import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from "node:fs";
 import { connect } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { freePort } from "@parley/testing/free-port";
 import type { Contestant } from "./contestants/contestant.ts";
@@ -23,22 +26,18 @@ const outputKept = 4_000;
 export async function startServer(contestant: Contestant): Promise<RunningServer> {
   const port = await freePort();
   const launch = contestant.launch(port);
+  const log = createLogFile();
   const child = spawn(launch.command, launch.args, {
     env: { ...process.env, ...launch.env, PORT: `${port}` },
-    stdio: ["ignore", "pipe", "pipe"],
+    stdio: ["ignore", log.descriptor, log.descriptor],
     // A group of its own, so that it can be ended with all that it starts.
     detached: true,
   });
-  let output = "";
-  for (const stream of [child.stdout, child.stderr]) {
-    stream.on("data", (chunk) => {
-      output = (output + chunk).slice(-outputKept);
-    });
-  }
+  let startError = "";
   const closed = new Promise<void>((resolve) => {
     child.once("close", () => resolve());
     child.once("error", (error) => {
-      output += error.message;
+      startError = error.message;
       resolve();
     });
   });
@@ -46,19 +45,37 @@ export async function startServer(contestant: Contestant): Promise<RunningServer
     process.off("exit", killAtExit);
     await end(child, closed);
     launch.cleanUp?.();
+    log.remove();
   };
   const killAtExit = () => {
     signalGroup(child, "SIGKILL");
     launch.cleanUp?.();
+    log.remove();
   };
   process.once("exit", killAtExit);
   try {
     await waitForPort(port, child);
   } catch (error) {
+    const output = log.read().slice(-outputKept) + startError;
     await stop();
     throw new Error(`${contestant.name} ${(error as Error).message}:\n${output}`.trim());
   }
   return { target: { port, service: contestant.service, pid: child.pid as number }, stop };
+}
+
+/** Where a server prints to, as servers do: to read a pipe would cost the load's time. */
+function createLogFile() {
+  const folder = mkdtempSync(join(tmpdir(), "bench-log-"));
+  const path = join(folder, "server.log");
+  const descriptor = openSync(path, "a");
+  return {
+    descriptor,
+    read: () => readFileSync(path, "utf8"),
+    remove() {
+      closeSync(descriptor);
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
 }
 
 async function waitForPort(port: number, child: ChildProcess): Promise<void> {

@@ -32,7 +32,7 @@ function createParley(name: string, description: string, flags: readonly string[
     service: serviceName,
     launch(port) {
       const data = mkdtempSync(join(tmpdir(), "bench-parley-"));
-      const fixed = ["--port", `${port}`, "--data", data, "--log-level", "warn"];
+      const fixed = ["--port", `${port}`, "--data", data];
       return {
         command: process.execPath,
         args: [mainPath, ...fixed, ...flags],
