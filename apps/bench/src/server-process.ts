@@ -41,16 +41,18 @@ export async function startServer(contestant: Contestant): Promise<RunningServer
       resolve();
     });
   });
-  const stop = async () => {
-    process.off("exit", killAtExit);
-    await end(child, closed);
+  const cleanUp = () => {
     launch.cleanUp?.();
     log.remove();
   };
+  const stop = async () => {
+    process.off("exit", killAtExit);
+    await end(child, closed);
+    cleanUp();
+  };
   const killAtExit = () => {
     signalGroup(child, "SIGKILL");
-    launch.cleanUp?.();
-    log.remove();
+    cleanUp();
   };
   process.once("exit", killAtExit);
   try {

@@ -6,6 +6,7 @@ import { delimiter, join } from "node:path";
 import { createInterface } from "node:readline";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
+import { listeningUrl } from "./server-process.ts";
 import { temporaryFolder } from "./temporary-folder.ts";
 import { needsTools } from "./tools.ts";
 
@@ -21,10 +22,7 @@ test(
     const files = execFileSync(
       "git",
       ["ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-      {
-        cwd: root,
-        encoding: "utf8",
-      },
+      { cwd: root, encoding: "utf8" },
     );
     for (const file of files.split("\0").filter((name) => name !== "")) {
       cpSync(join(root, file), join(folder, file));
@@ -43,8 +41,10 @@ test(
     });
     const exited = once(child, "exit");
     t.after(async () => {
-      process.kill(-(child.pid as number), "SIGTERM");
-      await exited;
+      if (child.exitCode === null && child.signalCode === null) {
+        process.kill(-(child.pid as number), "SIGTERM");
+        await exited;
+      }
     });
     let output = "";
     let url: string | undefined;
@@ -53,11 +53,12 @@ test(
     });
     for await (const line of createInterface(child.stdout)) {
       output += `${line}\n`;
-      url = /"msg":"Server listening at ([^"]+)"/.exec(line)?.[1];
+      url = listeningUrl(line);
       if (url) {
         break;
       }
     }
+    child.stdout.resume();
     assert.ok(url, output);
     const page = await fetch(`${url}/`);
     assert.equal(page.status, 200);

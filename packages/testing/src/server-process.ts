@@ -36,7 +36,7 @@ export async function startServerProcess(
   const url = await new Promise<string>((resolve, reject) => {
     createInterface(child.stdout).on("line", (line) => {
       output += `${line}\n`;
-      const found = /"msg":"Server listening at ([^"]+)"/.exec(line)?.[1];
+      const found = listeningUrl(line);
       if (found) {
         resolve(found);
       }
@@ -52,6 +52,11 @@ export async function startServerProcess(
     output: () => output,
     stop: (signal = "SIGTERM") => stop(child, exited, signal),
   };
+}
+
+/** Where a server listens, by the line of its log that tells. */
+export function listeningUrl(line: string): string | undefined {
+  return /"msg":"Server listening at ([^"]+)"/.exec(line)?.[1];
 }
 
 async function stop(child: ChildProcess, exited: Promise<unknown[]>, signal: NodeJS.Signals) {

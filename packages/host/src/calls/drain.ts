@@ -1,9 +1,7 @@
-import { create } from "@bufbuild/protobuf";
-import { durationFromMs } from "@bufbuild/protobuf/wkt";
 import { Code, ConnectError } from "@connectrpc/connect";
-import { RetryInfoSchema } from "../gen/google/rpc/error_details_pb.ts";
 import type { Listener } from "../listener/listener.ts";
 import type { Health } from "../services/health.ts";
+import { retryInfo } from "./retry-info.ts";
 import type { Routing } from "./routing.ts";
 
 /** Options for {@link createDrain}. */
@@ -99,9 +97,6 @@ export function createDrain(options: DrainOptions): Drain {
 
 function unavailable(retryDelayMs: number): ConnectError {
   return new ConnectError("the server is draining", Code.Unavailable, undefined, [
-    {
-      desc: RetryInfoSchema,
-      value: create(RetryInfoSchema, { retryDelay: durationFromMs(retryDelayMs) }),
-    },
+    retryInfo(retryDelayMs),
   ]);
 }

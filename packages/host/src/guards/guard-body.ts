@@ -1,7 +1,6 @@
-import { durationFromMs } from "@bufbuild/protobuf/wkt";
 import { Code, ConnectError } from "@connectrpc/connect";
 import { maxTimerMs } from "../calls/clamp-timeout.ts";
-import { RetryInfoSchema } from "../gen/google/rpc/error_details_pb.ts";
+import { retryInfo } from "../calls/retry-info.ts";
 import type { Hold } from "../limits/call-memory.ts";
 import { createJsonValueCounter } from "./json-value-counter.ts";
 import { createPieceGatherer } from "./piece-gatherer.ts";
@@ -119,6 +118,6 @@ export function noRoom(): ConnectError {
     "too much of requests that have not arrived whole is held already",
     Code.ResourceExhausted,
     undefined,
-    [{ desc: RetryInfoSchema, value: { retryDelay: durationFromMs(retryDelayMs) } }],
+    [retryInfo(retryDelayMs)],
   );
 }

@@ -2,6 +2,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
+import { listeningUrl } from "@parley/testing/server-process";
 
 const mainPath = fileURLToPath(new URL("../../main.ts", import.meta.url));
 
@@ -39,7 +40,7 @@ export async function startStraceServer(
   const started = await new Promise<{ url: string; pid: number }>((resolve, reject) => {
     createInterface(child.stdout).on("line", (line) => {
       output += `${line}\n`;
-      const url = /"msg":"Server listening at ([^"]+)"/.exec(line)?.[1];
+      const url = listeningUrl(line);
       const pid = /"pid":(\d+)/.exec(line)?.[1];
       if (url && pid) {
         resolve({ url, pid: Number(pid) });

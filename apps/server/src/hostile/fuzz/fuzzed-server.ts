@@ -9,6 +9,7 @@ import { createInterface } from "node:readline";
 import { text } from "node:stream/consumers";
 import { fileURLToPath } from "node:url";
 import { createCertificate } from "@parley/testing/certificate";
+import { listeningUrl } from "@parley/testing/server-process";
 import type { Target } from "./play-script.ts";
 
 const mainPath = fileURLToPath(new URL("../../main.ts", import.meta.url));
@@ -97,7 +98,7 @@ export async function startFuzzedServer(isTls: boolean): Promise<FuzzedServer> {
       if (level >= 50) {
         complain(line);
       }
-      const found = /"msg":"Server listening at ([^"]+)"/.exec(line)?.[1];
+      const found = listeningUrl(line);
       if (found) {
         resolve(found);
       }
