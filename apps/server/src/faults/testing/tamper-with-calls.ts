@@ -24,13 +24,13 @@ export function injectErrors(
   return tamper(pid, calls, files, "error=EIO");
 }
 
-/** Makes system calls take half a second each, in the same way. */
+/** Makes system calls take 20 seconds each, in the same way: until `stop`, hardly one ends. */
 export function delayCalls(
   pid: number,
   calls: readonly string[],
   files: readonly string[],
 ): Promise<TamperedCalls> {
-  return tamper(pid, calls, files, "delay_enter=500ms");
+  return tamper(pid, calls, files, "delay_enter=20s");
 }
 
 async function tamper(
